@@ -1,0 +1,142 @@
+"""RMSProp: AdaGrad with a memory that fades. Centered, it divides by the deviation instead of the root mean square.
+
+torch's momentum gathers the scaled gradients and multiplies by ε afterwards; Graves (2013) has δ inside the root and ε
+inside the velocity.
+"""
+
+from steepest.rules.facts import MOMENTUM, VELOCITY, decay_rate, learning_rate, small_constant, weight_decay
+from steepest.rules.rule import Rule, Slot
+from steepest.rules.verbs import sqrt
+
+MEAN_SQUARE = Slot("square_avg", "r", "running mean of the squared gradient")
+MEAN = Slot("grad_avg", "m", "running mean of the gradient")
+SCALED_SUM = Slot("momentum_buffer", "b", "decaying sum of past scaled gradients")
+
+PLAIN = (
+    learning_rate(1e-2, search=1e-3),
+    decay_rate("alpha", 0.99, "decay rate ρ of the squared gradient's mean"),
+    small_constant(1e-8),
+    weight_decay(),
+)
+WITH_MOMENTUM = (*PLAIN, MOMENTUM)
+
+
+def average(mean, x, rho, new):
+    return rho * mean + new * x
+
+
+def prepare(lr, alpha, eps):
+    return {"rate": lr, "rho": alpha, "new": 1 - alpha, "delta": eps}
+
+
+def prepare_momentum(lr, alpha, eps, momentum):
+    return {**prepare(lr, alpha, eps), "alpha": momentum}
+
+
+def update(theta, g, r, rate, rho, new, delta):
+    r = average(r, g * g, rho, new)
+    return theta - rate / (delta + sqrt(r)) * g, r
+
+
+def update_momentum(theta, g, r, b, rate, rho, new, delta, alpha):
+    r = average(r, g * g, rho, new)
+    b = alpha * b + g / (delta + sqrt(r))
+    return theta - rate * b, r, b
+
+
+def update_centered(theta, g, r, m, rate, rho, new, delta):
+    r = average(r, g * g, rho, new)
+    m = average(m, g, rho, new)
+    return theta - rate / (delta + sqrt(r - m * m)) * g, r, m
+
+
+def update_centered_momentum(theta, g, r, m, b, rate, rho, new, delta, alpha):
+    r = average(r, g * g, rho, new)
+    m = average(m, g, rho, new)
+    b = alpha * b + g / (delta + sqrt(r - m * m))
+    return theta - rate * b, r, m, b
+
+
+def update_graves(theta, g, r, v, rate, rho, new, delta, alpha):
+    r = average(r, g * g, rho, new)
+    v = alpha * v - rate * g / sqrt(r + delta)
+    return theta + v, r, v
+
+
+def update_graves_centered(theta, g, r, m, v, rate, rho, new, delta, alpha):
+    r = average(r, g * g, rho, new)
+    m = average(m, g, rho, new)
+    v = alpha * v - rate * g / sqrt(r - m * m + delta)
+    return theta + v, r, m, v
+
+
+RMSPROP = Rule(
+    name="rmsprop",
+    title="RMSProp",
+    update=update,
+    prepare=prepare,
+    slots=(MEAN_SQUARE,),
+    hyperparameters=PLAIN,
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad \theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r}}\, g",
+    reference="Tieleman & Hinton (2012); lecture, RMSProp",
+)
+
+RMSPROP_MOMENTUM = Rule(
+    name="rmsprop_momentum",
+    title="RMSProp with momentum",
+    update=update_momentum,
+    prepare=prepare_momentum,
+    slots=(MEAN_SQUARE, SCALED_SUM),
+    hyperparameters=WITH_MOMENTUM,
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad b \leftarrow \alpha b + \frac{g}{\delta + \sqrt{r}},\quad "
+    r"\theta \leftarrow \theta - \epsilon\, b",
+    reference="torch.optim.RMSprop(momentum=…)",
+)
+
+RMSPROP_CENTERED = Rule(
+    name="rmsprop_centered",
+    title="centered RMSProp",
+    update=update_centered,
+    prepare=prepare,
+    slots=(MEAN_SQUARE, MEAN),
+    hyperparameters=PLAIN,
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
+    r"\theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r - m^2}}\, g",
+    reference="torch.optim.RMSprop(centered=True)",
+)
+
+RMSPROP_CENTERED_MOMENTUM = Rule(
+    name="rmsprop_centered_momentum",
+    title="centered RMSProp with momentum",
+    update=update_centered_momentum,
+    prepare=prepare_momentum,
+    slots=(MEAN_SQUARE, MEAN, SCALED_SUM),
+    hyperparameters=WITH_MOMENTUM,
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
+    r"b \leftarrow \alpha b + \frac{g}{\delta + \sqrt{r - m^2}},\quad \theta \leftarrow \theta - \epsilon\, b",
+    reference="torch.optim.RMSprop(centered=True, momentum=…)",
+)
+
+RMSPROP_GRAVES = Rule(
+    name="rmsprop_graves",
+    title="RMSProp after Graves, not centered",
+    update=update_graves,
+    prepare=prepare_momentum,
+    slots=(MEAN_SQUARE, VELOCITY),
+    hyperparameters=WITH_MOMENTUM,
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r + \delta}},\quad "
+    r"\theta \leftarrow \theta + v",
+    reference="Graves (2013), equations 38 to 41, without the mean",
+)
+
+RMSPROP_GRAVES_CENTERED = Rule(
+    name="rmsprop_graves_centered",
+    title="RMSProp after Graves",
+    update=update_graves_centered,
+    prepare=prepare_momentum,
+    slots=(MEAN_SQUARE, MEAN, VELOCITY),
+    hyperparameters=WITH_MOMENTUM,
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
+    r"v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r - m^2 + \delta}},\quad \theta \leftarrow \theta + v",
+    reference="Graves (2013), equations 38 to 41",
+)

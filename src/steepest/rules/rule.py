@@ -1,0 +1,183 @@
+"""What an update rule is: two plain functions and the facts about them.
+
+    prepare(t, lr, …)                  once a step, in double precision   → the step's constants, by name
+    update(theta, g, slots…, consts…)  once a weight                      → theta, slots…
+
+`update` is a function of numbers. It never learns whether it runs on a float, an array, a tensor or inside a compiled
+loop, so the same lines serve all of them. Its arguments are matched by name: after `theta` and `g` come the slots'
+symbols in order, then constants that `prepare` returns.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+Constants = dict[str, float]
+
+
+@cache
+def arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's arguments, in order."""
+    return tuple(inspect.signature(function).parameters)
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A number that the user chooses: its name in the classes, default, allowed range and meaning.
+
+    `search` is the centre of the values worth trying, on a logarithmic scale, for rules that are tuned by it.
+    `phrase` is how an error calls it.
+    """
+
+    name: str
+    default: float
+    meaning: str
+    low: float = 0.0
+    high: float = math.inf
+    below_high: bool = True
+    search: float | None = None
+    phrase: str = ""
+
+    def allows(self, value: float) -> bool:
+        """Whether the value is a number in the range; never for NaN or ±∞."""
+        if not math.isfinite(value):
+            return False
+        return self.low <= value and (value < self.high if self.below_high else value <= self.high)
+
+    @property
+    def range(self) -> str:
+        """The range in words: `[0, 1)`, `0 or above`, `any number`."""
+        if self.high < math.inf:
+            return f"[{self.low:g}, {self.high:g}{')' if self.below_high else ']'}"
+        return "any finite number" if self.low == -math.inf else f"a finite number, {self.low:g} or above"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An array that a rule remembers for each weight.
+
+    name     its key in a state_dict (torch's where torch has one)
+    symbol   its name in the equation and in `update`
+    initial  what it starts from: a number, or the name of the hyperparameter that says so
+    """
+
+    name: str
+    symbol: str
+    meaning: str
+    initial: float | str = 0.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An update rule: its functions and the facts that classes, checks, search spaces, commands and docs read.
+
+    name, title      as commands and people call it
+    update           once a weight: (theta, g, slots…, constants…) → (theta, slots…), or theta alone without slots
+    prepare          once a step: (t, hyperparameters…, memory…) → constants by name; t counts from 1
+    slots            what is remembered for each weight
+    hyperparameters  what the user chooses
+    equation         the update in LaTeX, the lecture's letters
+    reference        where it was published
+    memory           numbers kept from step to step: `prepare` receives them and returns their next values by name
+    counts_steps     False when t is used only to know the first step (then t is 1, and 2 ever after)
+    decay            how weight decay λ enters: "coupled" adds λθ to the gradient, "decoupled" shrinks θ by ελ first
+    gradient_point   where the gradient is taken, if not at θ: a function of theta, slots and constants by name
+    evaluation_point where the model is judged, if not at θ: likewise
+    """
+
+    name: str
+    title: str
+    update: Callable[..., Any]
+    prepare: Callable[..., Constants]
+    slots: tuple[Slot, ...]
+    hyperparameters: tuple[Hyperparameter, ...]
+    equation: str
+    reference: str
+    memory: Mapping[str, float] = field(default_factory=dict)
+    counts_steps: bool = True
+    decay: str = "coupled"
+    gradient_point: Callable[..., Any] | None = None
+    evaluation_point: Callable[..., Any] | None = None
+
+    def __post_init__(self) -> None:
+        given = ["theta", "g", *(slot.symbol for slot in self.slots)]
+        written = arguments(self.update)
+        if list(written[: len(given)]) != given:
+            raise TypeError(
+                f"{self.name}: update({', '.join(written)}) does not fit its slots; "
+                f"its arguments begin with {', '.join(given)}, then come the constants"
+            )
+        known = {"t", *(h.name for h in self.hyperparameters), *self.memory}
+        if unknown := [name for name in arguments(self.prepare) if name not in known]:
+            raise TypeError(
+                f"{self.name}: prepare asks for {', '.join(unknown)}, which is neither t, nor a hyperparameter, nor memory"
+            )
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Each hyperparameter's default by name."""
+        return {h.name: h.default for h in self.hyperparameters}
+
+    @property
+    def moves_the_gradient_point(self) -> bool:
+        """Whether the gradient is taken, or the model judged, somewhere else than at θ."""
+        return self.gradient_point is not None or self.evaluation_point is not None
+
+    @property
+    def constant_names(self) -> tuple[str, ...]:
+        """The constants that `update` takes, in its order."""
+        return arguments(self.update)[2 + len(self.slots) :]
+
+    def constants(
+        self, t: int, hyperparameters: Mapping[str, float], memory: Mapping[str, float] | None = None
+    ) -> Constants:
+        """The numbers of step t (from 1): everything that is the same for all weights, in double precision."""
+        known = {**self.defaults, **hyperparameters, **(self.memory if memory is None else memory), "t": t}
+        constants = self.prepare(**{name: known[name] for name in arguments(self.prepare)})
+        if weight_decay := known.get("weight_decay", 0.0):
+            constants[self.decay] = weight_decay * (known["lr"] if self.decay == "decoupled" else 1.0)
+        return constants
+
+    def initial(self, hyperparameters: Mapping[str, float]) -> dict[str, float]:
+        """What each slot starts from, by its symbol."""
+        known = {**self.defaults, **hyperparameters}
+        return {s.symbol: known[s.initial] if isinstance(s.initial, str) else s.initial for s in self.slots}
+
+    def step(self, theta: Any, g: Any, slots: Sequence[Any], constants: Constants) -> tuple[Any, ...]:
+        """One update of whatever computes like a number: (theta, slots…) after the step; nothing given is changed."""
+        if "coupled" in constants:
+            g = coupled_decay(theta, g, constants["coupled"])
+        if "decoupled" in constants:
+            theta = decoupled_decay(theta, constants["decoupled"])
+        result = self.update(theta, g, *slots, *(constants[name] for name in self.constant_names))
+        return result if self.slots else (result,)
+
+    def point(self, where: Callable[..., Any] | None, theta: Any, slots: Sequence[Any], constants: Constants) -> Any:
+        """θ itself, or the point that `gradient_point` or `evaluation_point` names."""
+        if where is None:
+            return theta
+        known = {"theta": theta, **constants, **{s.symbol: x for s, x in zip(self.slots, slots, strict=True)}}
+        return where(**{name: known[name] for name in arguments(where)})
+
+
+def coupled_decay(theta, g, decay):
+    """L2 regularisation: the gradient of the loss + λ/2‖θ‖²."""
+    return g + decay * theta
+
+
+def decoupled_decay(theta, decay):
+    """Weight decay beside the gradient (Loshchilov & Hutter 2019): θ ← θ − ελθ."""
+    return theta - decay * theta
+
+
+def variant(rule: Rule, **changes: Any) -> Rule:
+    """The same mathematics under other facts: another name, default or form of decay.
+
+    `defaults={"lr": 0.1}` changes the named hyperparameters' defaults; every other keyword is a field of `Rule`.
+    """
+    defaults = changes.pop("defaults", {})
+    hyperparameters = tuple(replace(h, default=defaults.get(h.name, h.default)) for h in rule.hyperparameters)
+    return replace(rule, **{"hyperparameters": hyperparameters, **changes})

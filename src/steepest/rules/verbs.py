@@ -1,0 +1,63 @@
+"""The few verbs that an update rule needs beyond + − × ÷, for floats, NumPy arrays and torch tensors alike.
+
+    sqrt(x)         the square root; NaN below zero, as arrays and tensors have it
+    sign(x)         −1, 0 or 1; NaN stays NaN
+    absolute(x)     the magnitude
+    maximum(a, b)   the larger one; NaN when either is NaN
+    where(c, a, b)  a where c holds, else b
+
+A tensor is asked for its own method, so nothing here imports torch.
+"""
+
+import math
+
+import numpy as np
+
+__all__ = ["absolute", "maximum", "sign", "sqrt", "where"]
+
+
+def _is_number(x):
+    return isinstance(x, (float, int))
+
+
+def sqrt(x):
+    """Square root of each element."""
+    if _is_number(x):
+        return math.sqrt(x) if x >= 0 else math.nan
+    return x.sqrt() if hasattr(x, "sqrt") else np.sqrt(x)
+
+
+def sign(x):
+    """−1, 0 or 1 for each element; NaN stays NaN."""
+    if _is_number(x):
+        return math.copysign(1.0, x) if x > 0 or x < 0 else x
+    if not hasattr(x, "sgn"):
+        return np.sign(x)
+    return where(x == x, x.sign(), x)  # a tensor's own sign() turns NaN into 0
+
+
+def absolute(x):
+    """Magnitude of each element."""
+    return abs(x)
+
+
+def maximum(a, b):
+    """The larger of each pair of elements; NaN when either is NaN."""
+    if _is_number(a) and _is_number(b):
+        return a if a >= b or a != a else b
+    tensor = a if hasattr(a, "maximum") else b
+    if not hasattr(tensor, "maximum"):
+        return np.maximum(a, b)
+    other = b if tensor is a else a
+    return tensor.maximum(other if hasattr(other, "maximum") else tensor.new_tensor(other))
+
+
+def where(condition, a, b):
+    """`a` where the condition holds, else `b`; the branch not taken never leaks a NaN."""
+    if isinstance(condition, bool):
+        return a if condition else b
+    if hasattr(a, "where") and hasattr(condition, "where"):
+        return a.where(condition, b)
+    if hasattr(condition, "where"):
+        return (condition * 0.0 + a).where(condition, b)
+    return np.where(condition, a, b)
