@@ -21,9 +21,9 @@ from steepest.rules.rmsprop import (
     RMSPROP_GRAVES_CENTERED,
     RMSPROP_MOMENTUM,
 )
-from steepest.rules.rule import Constants, Hyperparameter, Rule, Slot, variant
+from steepest.rules.rule import Constants, Hyperparameter, InvalidNumber, NotANumber, Rule, Slot, variant
 
-__all__ = ["RULES", "Constants", "Hyperparameter", "Rule", "Slot", "variant"]
+__all__ = ["METHODS", "RULES", "Constants", "Hyperparameter", "InvalidNumber", "NotANumber", "Rule", "Slot", "variant"]
 
 RULES: dict[str, Rule] = {
     rule.name: rule
@@ -48,4 +48,17 @@ RULES: dict[str, Rule] = {
         AMSGRAD,
         AMSGRADW,
     )
+}
+
+# The lecture's methods under the names that commands know; each in the lecture's form, Adam as published.
+METHODS: dict[str, Rule] = {
+    "sgd": GRADIENT_DESCENT,
+    "momentum": MOMENTUM_LECTURE,
+    "nesterov": NESTEROV,
+    "adagrad": ADAGRAD,
+    "rmsprop": RMSPROP,
+    "adadelta": ADADELTA,
+    "adam": ADAM,
+    "adam-printed": ADAM_AS_PRINTED,
+    "adamw": ADAMW,
 }

@@ -10,12 +10,21 @@ symbols in order, then constants that `prepare` returns.
 
 import inspect
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 Constants = dict[str, float]
+
+
+class InvalidNumber(ValueError):
+    """A number outside its allowed range."""
+
+
+class NotANumber(InvalidNumber, TypeError):
+    """Something that is no number where one is needed."""
 
 
 @cache
@@ -29,7 +38,7 @@ class Hyperparameter:
     """A number that the user chooses: its name in the classes, default, allowed range and meaning.
 
     `search` is the centre of the values worth trying, on a logarithmic scale, for rules that are tuned by it.
-    `phrase` is how an error calls it.
+    `phrase` is what an error calls it, in torch's words where torch has some.
     """
 
     name: str
@@ -41,18 +50,26 @@ class Hyperparameter:
     search: float | None = None
     phrase: str = ""
 
-    def allows(self, value: float) -> bool:
-        """Whether the value is a number in the range; never for NaN or ±∞."""
-        if not math.isfinite(value):
-            return False
-        return self.low <= value and (value < self.high if self.below_high else value <= self.high)
+    def check(self, value: Any) -> float:
+        """The value as a float, if it is a number (or a one-element array or tensor) in the allowed range.
+
+        Raises `InvalidNumber`, a ValueError, for NaN, ±∞ or a number out of range, and `NotANumber`, a TypeError too,
+        for anything else: bool, str, None, an array of several elements.
+        """
+        number = as_float(value)
+        if number is None:
+            raise NotANumber(f"Invalid {self.phrase}: {value!r}; {self.name} must be {self.range}, not {_kind(value)}")
+        inside = self.low <= number and (number < self.high if self.below_high else number <= self.high)
+        if not (math.isfinite(number) and inside):
+            raise InvalidNumber(f"Invalid {self.phrase}: {number}; {self.name} must be {self.range}")
+        return number
 
     @property
     def range(self) -> str:
-        """The range in words: `[0, 1)`, `0 or above`, `any number`."""
+        """The range in words."""
         if self.high < math.inf:
-            return f"[{self.low:g}, {self.high:g}{')' if self.below_high else ']'}"
-        return "any finite number" if self.low == -math.inf else f"a finite number, {self.low:g} or above"
+            return f"a number in [{self.low:g}, {self.high:g}{')' if self.below_high else ']'}"
+        return "a finite number" if self.low == -math.inf else f"a finite number, {self.low:g} or above"
 
 
 @dataclass(frozen=True)
@@ -161,6 +178,21 @@ class Rule:
             return theta
         known = {"theta": theta, **constants, **{s.symbol: x for s, x in zip(self.slots, slots, strict=True)}}
         return where(**{name: known[name] for name in arguments(where)})
+
+
+def as_float(value: Any) -> float | None:
+    """The value of a number, or of a one-element array or tensor; None for anything else, bool included."""
+    if isinstance(value, numbers.Real):
+        return None if isinstance(value, bool) else float(value)
+    if hasattr(value, "item") and math.prod(getattr(value, "shape", (0,))) == 1:
+        return as_float(value.item())
+    return None
+
+
+def _kind(value: Any) -> str:
+    if hasattr(value, "shape"):
+        return f"{type(value).__name__} of shape {tuple(value.shape)}"
+    return type(value).__name__
 
 
 def coupled_decay(theta, g, decay):
