@@ -1,0 +1,75 @@
+"""What every command shares: the folder it writes to, JSON on stdout, tables, progress on stderr, and its failure."""
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write; created if it is missing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of tables.")]
+Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it.")]
+
+# A table that goes to a file or a pipe is not cut to some terminal's width.
+WIDTH_OF_A_PIPE = 160
+
+
+class Failed(Exception):  # noqa: N818 - the field's word, not a programmer's error
+    """Something went wrong while running that no option could have prevented: exit code 1, one line."""
+
+
+def out_folder(path: Path | str) -> Path:
+    """The folder, made if it is missing and known to be writable; call it before any work starts.
+
+    Raises ValueError when the path is a file, or cannot be created or written to.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise ValueError(f"--out {folder} is a file; give the name of a folder") from None
+    except NotADirectoryError:
+        raise ValueError(f"--out {folder} lies below a file; give a folder inside a folder") from None
+    except OSError as error:
+        raise ValueError(
+            f"cannot write to --out {folder}: {error.strerror}; choose a folder that you may write to"
+        ) from None
+    return folder
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout; numbers that JSON does not know (NaN, ±∞) become null."""
+    sys.stdout.write(json.dumps(without_nan(document), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def without_nan(value: Any) -> Any:
+    """The same document with None for every number that is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return value
+
+
+def console() -> Console:
+    """Where results go: stdout."""
+    return _console(stderr=False)
+
+
+def progress() -> Console:
+    """Where everything goes that is not a result: stderr."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if terminal else WIDTH_OF_A_PIPE, highlight=False)
