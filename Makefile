@@ -1,0 +1,64 @@
+# On a new machine: `make race` trains MNIST with every method and shows who wins; `make test` runs every check and test.
+# Both build .venv first. Another Python: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+LOWEST := .venv-lowest
+WORKERS ?= 2
+
+PACKAGE := pyproject.toml constraints.txt
+
+.PHONY: help race test check format import-cost test-lowest clean
+
+help:
+	@echo "make race         build .venv, then race the optimizers on MNIST"
+	@echo "make test         build .venv, then run every check and every test"
+	@echo "make check        the checks alone: style, format, types, imports"
+	@echo "make format       write the files in the house format"
+	@echo "make import-cost  print what importing steepest costs beyond torch"
+	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
+	@echo "make clean        remove what these commands made"
+
+race: $(VENV)/lab.installed
+	$(VENV)/bin/steepest race mnist
+
+test: check
+	$(VENV)/bin/python -m pytest -n $(WORKERS)
+
+check: $(VENV)/dev.installed
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(VENV)/dev.installed
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+import-cost: $(VENV)/dev.installed
+	$(VENV)/bin/python scripts/import_cost.py
+
+test-lowest: $(LOWEST)/dev.installed
+	$(LOWEST)/bin/python -m pytest -n $(WORKERS)
+
+# pip is the last thing that venv writes, so a venv that was cut off is built again.
+$(VENV)/bin/pip $(LOWEST)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "steepest needs Python 3.11 or newer, and $(PYTHON) is not: name one with make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(@D)/..
+
+$(VENV)/lab.installed: $(PACKAGE) | $(VENV)/bin/pip
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[lab]'
+	@touch $@
+
+$(VENV)/dev.installed: $(PACKAGE) | $(VENV)/bin/pip
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/lab.installed
+
+$(LOWEST)/dev.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/pip
+	$(LOWEST)/bin/python -m pip install -c constraints-lowest.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(LOWEST) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -exec rm -rf {} +
