@@ -65,7 +65,7 @@ class Schedule:
 def constant() -> Schedule:
     """ε_k = ε_0."""
     why = "Σε_k = ∞, but Σε_k² = ∞ too: the steps never shrink, so the noise never dies out"
-    return Schedule("constant", lambda k: 1.0, Condition(True, False, why), r"\epsilon_k = \epsilon_0")
+    return Schedule("constant", lambda _: 1.0, Condition(True, False, why), r"\epsilon_k = \epsilon_0")
 
 
 def linear(steps: int, final: float = 0.01) -> Schedule:
@@ -79,7 +79,9 @@ def linear(steps: int, final: float = 0.01) -> Schedule:
         a = min(k / steps, 1.0)
         return (1 - a) + a * final
 
-    return Schedule("linear", factor, _settles_at(final), r"\epsilon_k = (1-a)\epsilon_0 + a\,\epsilon_\tau,\ a = \min(k/\tau, 1)")
+    return Schedule(
+        "linear", factor, _settles_at(final), r"\epsilon_k = (1-a)\epsilon_0 + a\,\epsilon_\tau,\ a = \min(k/\tau, 1)"
+    )
 
 
 def inverse() -> Schedule:
@@ -98,7 +100,9 @@ def inverse_root() -> Schedule:
 def geometric(ratio: float = 0.999) -> Schedule:
     """ε_k = ε_0 qᵏ.  ratio: q, above 0 and below 1."""
     if not 0 < ratio < 1:
-        raise ValueError(f"Invalid ratio: {ratio}; allowed is above 0 and below 1; a ratio of 1 is the constant schedule")
+        raise ValueError(
+            f"Invalid ratio: {ratio}; allowed is above 0 and below 1; a ratio of 1 is the constant schedule"
+        )
     why = "Σqᵏ = 1/(1−q) is finite: the steps together reach only so far"
     return Schedule("geometric", lambda k: ratio**k, Condition(False, True, why), r"\epsilon_k = \epsilon_0 q^k")
 

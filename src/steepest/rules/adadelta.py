@@ -1,7 +1,7 @@
 """AdaDelta: the running size of past steps takes the learning rate's place.
 
-The lecture accumulates d from the previous step before it computes the new one; accumulating the new step afterwards, for
-the next, is the same recurrence with one array fewer.
+The lecture accumulates d from the previous step before it computes the new one; accumulating the new step afterwards,
+for the next, is the same recurrence with one array fewer.
 """
 
 from steepest.rules.facts import decay_rate, learning_rate, small_constant, weight_decay

@@ -1,4 +1,4 @@
-"""Adam: a running mean of the gradient over the root of a running mean of its square, both corrected for their start at 0.
+"""Adam: a running mean of the gradient over the root of one of its square, both corrected for their start at 0.
 
 As published, δ stands outside the root; as the lecture prints it, inside. AMSGrad keeps the largest second moment.
 AdamW is Adam with weight decay beside the gradient instead of inside it.
@@ -85,7 +85,9 @@ AMSGRAD = Rule(
     prepare=prepare,
     slots=(FIRST_MOMENT, SECOND_MOMENT, Slot("max_exp_avg_sq", "r_max", "largest second moment so far")),
     hyperparameters=HYPERPARAMETERS,
-    equation=MOMENTS.replace(r"\hat{r} = \frac{r}", r"r_{\max} \leftarrow \max(r_{\max}, r),\quad \hat{r} = \frac{r_{\max}}")
+    equation=MOMENTS.replace(
+        r"\hat{r} = \frac{r}", r"r_{\max} \leftarrow \max(r_{\max}, r),\quad \hat{r} = \frac{r_{\max}}"
+    )
     + r"\theta \leftarrow \theta - \epsilon \frac{\hat{s}}{\sqrt{\hat{r}} + \delta}",
     reference="Reddi, Kale & Kumar (2018), corrected as in torch.optim.Adam(amsgrad=True)",
 )

@@ -77,7 +77,8 @@ RMSPROP = Rule(
     prepare=prepare,
     slots=(MEAN_SQUARE,),
     hyperparameters=PLAIN,
-    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad \theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r}}\, g",
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad "
+    r"\theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r}}\, g",
     reference="Tieleman & Hinton (2012); lecture, RMSProp",
 )
 
@@ -124,7 +125,8 @@ RMSPROP_GRAVES = Rule(
     prepare=prepare_momentum,
     slots=(MEAN_SQUARE, VELOCITY),
     hyperparameters=WITH_MOMENTUM,
-    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r + \delta}},\quad "
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad "
+    r"v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r + \delta}},\quad "
     r"\theta \leftarrow \theta + v",
     reference="Graves (2013), equations 38 to 41, without the mean",
 )

@@ -130,7 +130,7 @@ class Rule:
         known = {"t", *(h.name for h in self.hyperparameters), *self.memory}
         if unknown := [name for name in arguments(self.prepare) if name not in known]:
             raise TypeError(
-                f"{self.name}: prepare asks for {', '.join(unknown)}, which is neither t, nor a hyperparameter, nor memory"
+                f"{self.name}: prepare asks for {', '.join(unknown)}, neither t, nor a hyperparameter, nor memory"
             )
 
     @property

@@ -1,0 +1,72 @@
+"""torch.optim's optimizers, drop-in, from the rules of `steepest.rules`; `dialect=` chooses whose form of the method.
+
+Every class takes every argument of its namesake in torch.optim. What some of them mean here:
+
+    foreach, fused   accepted and without effect: one implementation serves every case
+    capturable       accepted and without effect: the step number lies on the CPU
+    differentiable   autograd records the step, as in torch; numbers such as lr and betas are not differentiated
+    dialect          "torch" (the same numbers as torch.optim), "lecture" or "paper"
+"""
+
+from typing import Any
+
+from steepest.names import unknown
+from steepest.optim import lr_scheduler
+from steepest.optim.classes import SGD, Adadelta, Adagrad, Adam, AdamW, Params, RMSprop
+from steepest.optim.optimizer import Optimizer
+from steepest.rules import METHODS
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "build",
+    "lr_scheduler",
+]
+
+# how a method of `steepest.rules.METHODS` is asked for: class and options
+_RECIPES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
+    "sgd": (SGD, {"dialect": "lecture"}),
+    "momentum": (SGD, {"dialect": "lecture", "momentum": 0.9}),
+    "nesterov": (SGD, {"dialect": "lecture", "momentum": 0.9, "nesterov": True}),
+    "adagrad": (Adagrad, {"dialect": "lecture"}),
+    "rmsprop": (RMSprop, {"dialect": "lecture"}),
+    "adadelta": (Adadelta, {"dialect": "lecture"}),
+    "adam": (Adam, {"dialect": "paper"}),
+    "adam-printed": (Adam, {"dialect": "lecture"}),
+    "adamw": (AdamW, {}),
+}
+
+
+def recipe(method: str, **hyperparameters: float) -> tuple[type[Optimizer], dict[str, Any]]:
+    """The class and the arguments that make the optimizer of a named method, hyperparameters by the rule's own names.
+
+    >>> recipe("adam", lr=0.002, beta2=0.99)
+    (<class 'steepest.optim.classes.Adam'>, {'dialect': 'paper', 'lr': 0.002, 'betas': (0.9, 0.99)})
+    """
+    if method not in _RECIPES:
+        raise ValueError(unknown("optimizer", method, _RECIPES))
+    known = METHODS[method].defaults
+    for name in hyperparameters:
+        if name not in known:
+            raise ValueError(unknown(f"hyperparameter of {method}", name, known))
+    optimizer_class, options = _RECIPES[method]
+    given: dict[str, Any] = dict(hyperparameters)
+    if "beta1" in given or "beta2" in given:
+        given["betas"] = (given.pop("beta1", known["beta1"]), given.pop("beta2", known["beta2"]))
+    return optimizer_class, {**options, **given}
+
+
+def build(method: str, params: Params, **hyperparameters: float) -> Optimizer:
+    """The optimizer of a method of `steepest.rules.METHODS`, in the lecture's form (Adam as published).
+
+    >>> import torch
+    >>> build("momentum", [torch.nn.Parameter(torch.zeros(2))], lr=0.1).defaults["momentum"]
+    0.9
+    """
+    optimizer_class, options = recipe(method, **hyperparameters)
+    return optimizer_class(params, **options)

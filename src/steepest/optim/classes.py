@@ -1,0 +1,268 @@
+"""The optimizers by torch's names, with torch's arguments and defaults; each names the rules that it follows."""
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import torch
+
+from steepest.optim.form import form
+from steepest.optim.optimizer import Optimizer, constructor
+from steepest.rules.adadelta import ADADELTA, ADADELTA_PUBLISHED
+from steepest.rules.adagrad import ADAGRAD
+from steepest.rules.adam import ADAM, ADAM_AS_PRINTED, ADAMW, AMSGRAD, AMSGRADW
+from steepest.rules.gradient_descent import GRADIENT_DESCENT
+from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_TORCH
+from steepest.rules.nesterov import NESTEROV
+from steepest.rules.rmsprop import (
+    RMSPROP,
+    RMSPROP_CENTERED,
+    RMSPROP_CENTERED_MOMENTUM,
+    RMSPROP_GRAVES,
+    RMSPROP_GRAVES_CENTERED,
+    RMSPROP_MOMENTUM,
+)
+
+Params: TypeAlias = Iterable[torch.Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, torch.Tensor]]
+Number: TypeAlias = float | torch.Tensor
+
+
+class SGD(Optimizer):
+    r"""Gradient descent, with momentum and Nesterov momentum.
+
+    ==========  ==========================================================================
+    "torch"     $b \leftarrow \alpha b + (1-\tau) g,\ \theta \leftarrow \theta - \epsilon b$; Nesterov: $g + \alpha b$
+    "lecture"   $v \leftarrow \alpha v - \epsilon g,\ \theta \leftarrow \theta + v$; Nesterov: $g$ at θ + αv
+    "paper"     as "lecture" (Sutskever et al. 2013)
+    ==========  ==========================================================================
+
+    With dialect "lecture" and nesterov=True the parameters hold θ + αv while training: call `eval()` before the
+    model is judged or saved, `train()` before training goes on. `initial_velocity` is the v to begin with: a number,
+    or one tensor for each parameter.
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, dialect="lecture")
+    >>> model(torch.ones(2)).sum().backward()
+    >>> optimizer.step()
+    >>> optimizer.eval()
+    """
+
+    forms = (
+        form("torch", GRADIENT_DESCENT, momentum=False),
+        form("torch", MOMENTUM_TORCH, momentum=True, nesterov=False),
+        form("torch", NESTEROV_TORCH, momentum=True, nesterov=True),
+        form("lecture", GRADIENT_DESCENT, momentum=False),
+        form("lecture", MOMENTUM_LECTURE, momentum=True, nesterov=False),
+        form("lecture", NESTEROV, momentum=True, nesterov=True),
+        form("paper", GRADIENT_DESCENT, momentum=False),
+        form("paper", MOMENTUM_LECTURE, momentum=True, nesterov=False),
+        form("paper", NESTEROV, momentum=True, nesterov=True),
+    )
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: Number = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        dialect: str = "torch",
+        initial_velocity: Any = None,
+    ) -> None: ...
+
+
+class Adagrad(Optimizer):
+    r"""AdaGrad: $r \leftarrow r + g^2,\ \theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r}} g$.
+
+    The same in every dialect. At step t the rate is ε/(1 + (t−1)·lr_decay).
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = Adagrad(model.parameters(), lr=0.05)
+    """
+
+    forms = tuple(form(dialect, ADAGRAD) for dialect in ("torch", "lecture", "paper"))
+    state_from_the_start = True
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        dialect: str = "torch",
+    ) -> None: ...
+
+
+class RMSprop(Optimizer):
+    r"""RMSProp: the gradient over the root of a running mean of its square.
+
+    ==========  ==========================================================================
+    "torch"     δ outside the root; with momentum ε is outside the buffer
+    "lecture"   as "torch" without momentum and not centered
+    "paper"     δ inside the root, ε inside the velocity (Graves 2013)
+    ==========  ==========================================================================
+
+    Centered, with r − m² in the root's place, the root's argument can fall to 0 under a constant gradient; only δ is
+    left then, and the steps become very large. That is torch's form too.
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = RMSprop(model.parameters(), lr=1e-3, alpha=0.9)
+    """
+
+    forms = (
+        form("torch", RMSPROP, centered=False, momentum=False),
+        form("torch", RMSPROP_MOMENTUM, centered=False, momentum=True),
+        form("torch", RMSPROP_CENTERED, centered=True, momentum=False),
+        form("torch", RMSPROP_CENTERED_MOMENTUM, centered=True, momentum=True),
+        form("lecture", RMSPROP, centered=False, momentum=False),
+        form("paper", RMSPROP_GRAVES, centered=False),
+        form("paper", RMSPROP_GRAVES_CENTERED, centered=True),
+    )
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        *,
+        dialect: str = "torch",
+    ) -> None: ...
+
+
+class Adadelta(Optimizer):
+    r"""AdaDelta: $\Delta\theta = -\frac{\mathrm{RMS}(\Delta\theta)}{\mathrm{RMS}(g)} g$.
+
+    The method has no rate; `lr` multiplies the step.
+
+    ==========  ==========================================================================
+    "torch"     RMS(x) is √(mean of x² + δ), as in Zeiler (2012)
+    "paper"     the same
+    "lecture"   RMS(x) is δ + √(mean of x²)
+    ==========  ==========================================================================
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = Adadelta(model.parameters(), rho=0.95)
+    """
+
+    forms = (
+        form("torch", ADADELTA_PUBLISHED),
+        form("lecture", ADADELTA),
+        form("paper", ADADELTA_PUBLISHED),
+    )
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        capturable: bool = False,
+        maximize: bool = False,
+        differentiable: bool = False,
+        dialect: str = "torch",
+    ) -> None: ...
+
+
+class Adam(Optimizer):
+    r"""Adam: $\theta \leftarrow \theta - \epsilon\,\hat{s}/(\sqrt{\hat{r}} + \delta)$.
+
+    Both moments are corrected for their start at 0.
+
+    ==========  ==========================================================================
+    "torch"     δ outside the root; `amsgrad` and `decoupled_weight_decay` (AdamW) are at hand
+    "paper"     the same without `amsgrad` (Kingma & Ba 2015)
+    "lecture"   as the slide prints it, δ inside the root: $\epsilon\,\hat{s}/\sqrt{\hat{r} + \delta}$
+    ==========  ==========================================================================
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99), dialect="lecture")
+    """
+
+    forms = (
+        form("torch", ADAM, amsgrad=False, decoupled_weight_decay=False),
+        form("torch", AMSGRAD, amsgrad=True, decoupled_weight_decay=False),
+        form("torch", ADAMW, amsgrad=False, decoupled_weight_decay=True),
+        form("torch", AMSGRADW, amsgrad=True, decoupled_weight_decay=True),
+        form("lecture", ADAM_AS_PRINTED, amsgrad=False, decoupled_weight_decay=False),
+        form("paper", ADAM, amsgrad=False, decoupled_weight_decay=False),
+    )
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-3,
+        betas: tuple[Number, Number] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+        dialect: str = "torch",
+    ) -> None: ...
+
+
+class AdamW(Adam):
+    r"""Adam with weight decay beside the gradient: $\theta \leftarrow \theta - \epsilon\lambda\theta$, then Adam.
+
+    Loshchilov & Hutter (2019), as torch has it: λ is multiplied by the rate.
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
+    """
+
+    forms = (
+        form("torch", ADAMW, amsgrad=False),
+        form("torch", AMSGRADW, amsgrad=True),
+    )
+    fixed_options = {"decoupled_weight_decay": True}  # noqa: RUF012
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-3,
+        betas: tuple[Number, Number] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        dialect: str = "torch",
+    ) -> None: ...

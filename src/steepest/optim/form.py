@@ -1,0 +1,44 @@
+"""Dialects: under one class name, each library and text has its own form of a method. A form is one short row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from steepest.names import unknown
+from steepest.rules import Hyperparameter, Rule
+
+
+@dataclass(frozen=True)
+class Form:
+    """In this dialect, under these flags, the class follows this rule.
+
+    `flags` maps an argument to whether it is on; a number is on when it is not 0 (`momentum`).
+    """
+
+    dialect: str
+    rule: Rule
+    flags: Mapping[str, bool]
+
+
+def form(dialect: str, rule: Rule, **flags: bool) -> Form:
+    """A row of a class's table of forms."""
+    return Form(dialect, rule, flags)
+
+
+def choose(forms: Sequence[Form], options: Mapping[str, Any]) -> Rule:
+    """The rule for a group's options; refuses a dialect that is unknown and flags that the dialect does not have."""
+    dialect = options["dialect"]
+    in_dialect = [f for f in forms if f.dialect == dialect]
+    if not in_dialect:
+        raise ValueError(unknown("dialect", str(dialect), dict.fromkeys(f.dialect for f in forms)))
+    for candidate in in_dialect:
+        if all(bool(options[name]) == on for name, on in candidate.flags.items()):
+            return candidate.rule
+    asked = ", ".join(f"{name}={options[name]!r}" for name in in_dialect[0].flags)
+    allowed = "; or ".join(", ".join(f"{n} {'on' if on else 'off'}" for n, on in f.flags.items()) for f in in_dialect)
+    raise ValueError(f"dialect {dialect!r} has no form with {asked}; it has: {allowed}")
+
+
+def facts(forms: Sequence[Form]) -> dict[str, Hyperparameter]:
+    """Every hyperparameter of the forms' rules by name, as the first of them describes it."""
+    return {h.name: h for f in reversed(forms) for h in f.rule.hyperparameters}

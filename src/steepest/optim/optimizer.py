@@ -1,0 +1,293 @@
+"""The shell of every optimizer here, once: parameter groups, state, hooks and saving, as torch.optim has them.
+
+The mathematics is elsewhere: a class says which rule it follows under which flags, the rule says the rest.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar, cast
+
+import torch
+
+from steepest import kernels
+from steepest.kernels import Update, state_dtype
+from steepest.names import nearest
+from steepest.optim.form import Form, choose, facts
+from steepest.optim.options import ALIASES, check_flags, facts_as_arguments, numbers, refuse_idle, refuse_near_misses
+from steepest.rules import Constants, Rule
+
+THETA = "theta"
+
+
+Constructor = TypeVar("Constructor", bound=Callable[..., None])
+
+
+def constructor(signature_only: Constructor) -> Constructor:
+    """Turns a signature into the constructor: every argument but `params` becomes an option of the groups."""
+    signature = inspect.signature(signature_only)
+    names = list(signature.parameters)[2:]
+
+    @functools.wraps(signature_only)
+    def construct(self: "Optimizer", *args: Any, **kwargs: Any) -> None:
+        for key in kwargs:
+            if key not in signature.parameters:
+                meant = ALIASES.get(key) or nearest(key, names)
+                hint = f"; did you mean {meant!r}?" if meant in names else f"; it takes {', '.join(names)}"
+                raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {key!r}{hint}")
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        options = dict(bound.arguments)
+        options.pop("self")
+        self._construct(options.pop("params"), options)
+
+    return cast(Constructor, construct)
+
+
+class Optimizer(torch.optim.Optimizer):
+    """An optimizer that follows one of the update rules; a real `torch.optim.Optimizer`.
+
+    A subclass gives its signature (see `constructor`) and its `forms`: which rule in which dialect under which flags.
+    """
+
+    forms: ClassVar[Sequence[Form]]
+    state_from_the_start: ClassVar[bool] = False
+    fixed_options: ClassVar[Mapping[str, Any]] = {}
+
+    def _construct(self, params: Any, options: dict[str, Any]) -> None:
+        self._initial_velocity = options.pop("initial_velocity", None)
+        super().__init__(params, {**options, **self.fixed_options, "train_mode": True})
+        self._initial_velocity = None
+
+    # ---------------------------------------------------------------------------------------------- parameter groups
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own; checked before anything changes."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        group = dict(param_group)
+        if isinstance(group.get("params"), Iterator):
+            group["params"] = list(group["params"])
+        velocity = group.pop("initial_velocity", getattr(self, "_initial_velocity", None))
+        refuse_near_misses(group, [*self.defaults, "initial_velocity"])
+        options = {**self.defaults, **group}
+        rule, _ = self._read(options)
+        velocities = None if velocity is None else _velocities(rule, velocity, group["params"])
+        group["train_mode"] = self.in_train_mode
+        before = len(self.param_groups)
+        super().add_param_group(group)
+        for added in self.param_groups[before:]:
+            self._begin(added, rule, velocities)
+
+    def _begin(self, group: dict[str, Any], rule: Rule, velocities: Sequence[Any] | None) -> None:
+        if self.state_from_the_start:
+            for p in group["params"]:
+                self._slots(p, rule, numbers(facts(self.forms), group))
+        for p, velocity in zip(group["params"], velocities or (), strict=False):
+            self._slots(p, rule, numbers(facts(self.forms), group))
+            self.state[p][rule.slots[0].name].copy_(torch.as_tensor(velocity))
+        if velocities and group["train_mode"]:
+            self._move(group, rule.gradient_point)
+
+    def _read(self, options: Mapping[str, Any]) -> tuple[Rule, dict[str, float]]:
+        """The rule that a group follows and its hyperparameters; raises before anything changes."""
+        check_flags(options)
+        known = numbers(facts(self.forms), options)
+        rule = choose(self.forms, options)
+        refuse_idle(rule, options["dialect"], known)
+        return rule, known
+
+    # ------------------------------------------------------------------------------------------------------ the step
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """One step for every parameter that has a gradient; the others keep their state and their count of steps.
+
+        closure: computes the loss and its gradients anew; it runs first, and its value is returned.
+        Raises ValueError when an option has become invalid, RuntimeError in eval mode: then nothing has changed.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        if not self.in_train_mode:
+            raise RuntimeError(
+                "step() in eval mode: the parameters hold the point of evaluation, not the point of the gradient; "
+                "call optimizer.train() before the forward pass"
+            )
+        read = [(group, *self._read(group)) for group in self.param_groups]
+        for group, rule, _ in read:
+            for p in group["params"]:
+                _refuse_gradient(rule, p)
+        with torch.set_grad_enabled(self.defaults["differentiable"]):
+            kernels.run([update for each in read for update in self._updates(*each)])
+        return loss
+
+    def _updates(self, group: dict[str, Any], rule: Rule, hyperparameters: Mapping[str, float]) -> list[Update]:
+        constants: dict[Any, Constants] = {}
+        updates = []
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            t, memory, slots = self._count(p, rule, hyperparameters)
+            key = (t, *memory.values())
+            if key not in constants:
+                constants[key] = rule.constants(t, hyperparameters, memory)
+            for name in memory:
+                self.state[p][name].fill_(constants[key][name])
+            theta = self.state[p][THETA] if rule.moves_the_gradient_point else None
+            updates.append(Update(rule, p, p.grad, slots, constants[key], theta, bool(group["maximize"])))
+        return updates
+
+    def _count(
+        self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]
+    ) -> tuple[int, dict[str, float], tuple[torch.Tensor, ...]]:
+        """This parameter's step number t, its memory and its slots, made at its first step."""
+        first = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
+        slots = self._slots(p, rule, hyperparameters)
+        memory = {name: float(self.state[p][name]) for name in rule.memory}
+        if not rule.counts_steps:
+            return (1 if first else 2), memory, slots
+        self.state[p]["step"] += 1
+        return int(self.state[p]["step"]), memory, slots
+
+    def _slots(self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]) -> tuple[torch.Tensor, ...]:
+        if not (rule.slots or rule.counts_steps):
+            return ()
+        state = self.state[p]
+        if rule.counts_steps and "step" not in state:
+            state["step"] = torch.tensor(0.0, dtype=torch.float32)
+        for name, value in rule.memory.items():
+            if name not in state:
+                state[name] = torch.tensor(value, dtype=torch.float64)
+        initial = rule.initial(hyperparameters)
+        for slot in rule.slots:
+            if state.get(slot.name) is None:
+                state[slot.name] = _filled_like(p, initial[slot.symbol])
+        if rule.moves_the_gradient_point and THETA not in state:
+            state[THETA] = p.detach().clone(memory_format=torch.preserve_format)
+        return tuple(state[slot.name] for slot in rule.slots)
+
+    # ---------------------------------------------------------------------------------------- the point of the model
+
+    @property
+    def in_train_mode(self) -> bool:
+        """Whether the parameters hold the point where the gradient is taken."""
+        return all(group["train_mode"] for group in self.param_groups)
+
+    def eval(self) -> None:
+        """Put the point where the model is judged (θ, for Nesterov) into the parameters; twice is the same as once."""
+        self._switch(train_mode=False)
+
+    def train(self) -> None:
+        """Put the point where the gradient is taken (Nesterov's θ + αv) into the parameters; twice is once."""
+        self._switch(train_mode=True)
+
+    @torch.no_grad()
+    def _switch(self, train_mode: bool) -> None:
+        rules = [self._read(group)[0] for group in self.param_groups]
+        for group, rule in zip(self.param_groups, rules, strict=True):
+            if group["train_mode"] != train_mode:
+                group["train_mode"] = train_mode
+                self._move(group, rule.gradient_point if train_mode else rule.evaluation_point)
+
+    @torch.no_grad()
+    def _move(self, group: dict[str, Any], where: Callable[..., Any] | None) -> None:
+        rule, hyperparameters = self._read(group)
+        for p in group["params"]:
+            if rule.moves_the_gradient_point and THETA in self.state[p]:
+                state = self.state[p]
+                memory = {name: float(state[name]) for name in rule.memory}
+                constants = rule.constants(int(state.get("step", 1)), hyperparameters, memory)
+                slots = [state[slot.name] for slot in rule.slots]
+                p.copy_(rule.point(where, state[THETA].to(state_dtype(p.dtype)), slots, constants))
+
+    # -------------------------------------------------------------------------------------------- saving and loading
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over a saved or copied state, after it has been found to fit; both copying and loading come by here."""
+        for group in state.get("param_groups", ()):
+            self._refuse_foreign_group(group)
+            for key, value in {"dialect": "torch", "train_mode": True, **self._flags_of_older_versions()}.items():
+                group.setdefault(key, value)
+            rule, _ = self._read(group)
+            for p in group["params"]:
+                _refuse_foreign_state(type(self).__name__, rule, p, state["state"].get(p, {}))
+        super().__setstate__(state)
+
+    def _refuse_foreign_group(self, group: Mapping[str, Any]) -> None:
+        missing = [name for name in facts_as_arguments(facts(self.forms)) if name not in group]
+        if missing:
+            raise ValueError(
+                f"this state_dict is not of {type(self).__name__}: its parameter groups lack {', '.join(missing)}; "
+                f"load it into the class that saved it"
+            )
+
+    def _flags_of_older_versions(self) -> dict[str, Any]:
+        return {name: value for name, value in getattr(self, "defaults", {}).items() if isinstance(value, bool | None)}
+
+    @staticmethod
+    def _process_value_according_to_param_policy(
+        param: torch.Tensor,
+        value: torch.Tensor,
+        param_id: int,  # noqa: ARG004
+        param_groups: list[dict[Any, Any]],  # noqa: ARG004
+        key: Any = None,
+    ) -> torch.Tensor:
+        # torch would round a float32 state to its 16-bit parameter's dtype
+        if key == "step" or value.dim() == 0 != param.dim():
+            return value
+        if key == THETA or not param.is_floating_point():
+            return value.to(device=param.device)
+        return value.to(dtype=state_dtype(param.dtype), device=param.device)
+
+
+def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
+    """The initial velocity of each parameter: a number for all, or one tensor each."""
+    first = rule.slots[0].symbol if rule.slots else None
+    if first != "v":
+        raise ValueError(
+            "initial_velocity needs a rule whose first slot is a velocity: momentum above 0 and dialect='lecture' "
+            f"or 'paper'; {rule.title} keeps {'a ' + rule.slots[0].meaning if rule.slots else 'nothing'}"
+        )
+    params = [params] if isinstance(params, torch.Tensor) else list(params)
+    if isinstance(velocity, (int, float)):
+        return [velocity] * len(params)
+    velocities = [velocity] if isinstance(velocity, torch.Tensor) else list(velocity)
+    shapes = [tuple(v.shape) for v in velocities]
+    wanted = [tuple((p[1] if isinstance(p, tuple) else p).shape) for p in params]
+    if shapes != wanted:
+        raise ValueError(
+            f"Invalid initial_velocity: shapes {shapes}; allowed is a number, or one tensor for each parameter of the "
+            f"group, of shapes {wanted}"
+        )
+    return velocities
+
+
+def _filled_like(p: torch.Tensor, value: float) -> torch.Tensor:
+    if p.is_complex():
+        return torch.view_as_complex(torch.full_like(torch.view_as_real(p.detach()), value))
+    return torch.full_like(p.detach(), value, dtype=state_dtype(p.dtype), memory_format=torch.preserve_format)
+
+
+def _refuse_gradient(rule: Rule, p: torch.Tensor) -> None:
+    if p.grad is not None and p.grad.is_sparse:
+        raise RuntimeError(f"{rule.title} does not support sparse gradients; pass p.grad.to_dense(), or sparse=False")
+
+
+def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Mapping[str, Any]) -> None:
+    if not state:
+        return
+    wanted = [*(slot.name for slot in rule.slots), *(["step"] if rule.counts_steps else []), *rule.memory]
+    if missing := [key for key in wanted if key not in state]:
+        raise ValueError(
+            f"this state_dict is not of {name} as its groups describe it ({rule.title}): a state has "
+            f"{', '.join(map(str, state))}, but lacks {', '.join(missing)}"
+        )
+    for slot in rule.slots:
+        value = state[slot.name]
+        if value is not None and value.shape != p.shape:
+            raise ValueError(
+                f"this state_dict is of a model with other shapes: {slot.name} is {tuple(value.shape)} for a parameter "
+                f"of shape {tuple(p.shape)}; load it for the same parameters in the same order"
+            )

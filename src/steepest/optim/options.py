@@ -1,0 +1,83 @@
+"""A parameter group's options: checked, and read as a rule's hyperparameters."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from steepest.names import nearest
+from steepest.rules import Hyperparameter, NotANumber, Rule
+
+FLAGS = ("nesterov", "amsgrad", "centered", "maximize", "capturable", "differentiable", "decoupled_weight_decay")
+FLAGS_OR_NONE = ("foreach", "fused")
+
+# what torch and its schedulers write into groups beside a class's own options
+FOREIGN_KEYS = ("params", "param_names", "initial_lr", "swa_lr", "min_lr", "max_lr", "base_momentum", "max_momentum")
+
+# what other libraries call the same thing
+ALIASES = {
+    "learning_rate": "lr",
+    "epsilon": "eps",
+    "wd": "weight_decay",
+    "decay": "weight_decay",
+    "beta": "betas",
+    "beta1": "betas",
+    "beta2": "betas",
+    "beta_1": "betas",
+    "beta_2": "betas",
+    "b1": "betas",
+    "b2": "betas",
+}
+
+
+def numbers(facts: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> dict[str, float]:
+    """The hyperparameters that the options give, each checked; `betas` is read as beta1 and beta2."""
+    given = dict(options)
+    if "betas" in facts_as_arguments(facts):
+        given["beta1"], given["beta2"] = _pair(options["betas"])
+    return {name: fact.check(given[name]) for name, fact in facts.items() if name in given}
+
+
+def facts_as_arguments(facts: Mapping[str, Hyperparameter]) -> list[str]:
+    """The arguments in which the classes take the hyperparameters: beta1 and beta2 come as `betas`."""
+    return list(dict.fromkeys("betas" if name in ("beta1", "beta2") else name for name in facts))
+
+
+def check_flags(options: Mapping[str, Any]) -> None:
+    """Refuses a flag that is neither True nor False (0 and 1 pass); `foreach` and `fused` may be None too."""
+    for name in (*FLAGS, *FLAGS_OR_NONE):
+        value = options.get(name, False)
+        if not (value in (0, 1) or (value is None and name in FLAGS_OR_NONE)):
+            raise NotANumber(f"Invalid {name} value: {value!r}; {name} must be True or False")
+    if options.get("foreach") and options.get("fused"):
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together; leave both out")
+    if options.get("nesterov") and (not options["momentum"] or options["dampening"]):
+        raise ValueError(
+            "Nesterov momentum requires a momentum and zero dampening; "
+            f"got momentum={options['momentum']}, dampening={options['dampening']}"
+        )
+
+
+def refuse_idle(rule: Rule, dialect: str, given: Mapping[str, float]) -> None:
+    """Refuses a number that the rule would not use, except where torch itself lets it pass."""
+    idle = [name for name, value in given.items() if value and name not in rule.defaults]
+    if idle and dialect != "torch":
+        raise ValueError(
+            f"{idle[0]}={given[idle[0]]:g} has no place in {rule.title} as dialect {dialect!r} has it; "
+            f"leave {idle[0]} out or use dialect='torch'"
+        )
+
+
+def refuse_near_misses(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuses a key that was surely meant to be a known one; keys of one's own, as schedulers add them, pass."""
+    known = list(known)
+    for key in given:
+        if key in known or key in FOREIGN_KEYS:
+            continue
+        meant = ALIASES.get(key) if ALIASES.get(key) in known else nearest(key, known, closeness=0.85)
+        if meant:
+            raise ValueError(f"unknown option {key!r} in a parameter group: did you mean {meant!r}?")
+
+
+def _pair(betas: Any) -> tuple[Any, Any]:
+    if isinstance(betas, (str, bytes)) or not hasattr(betas, "__len__") or len(betas) != 2:
+        raise NotANumber(f"Invalid betas: {betas!r}; betas must be two numbers in [0, 1), as in (0.9, 0.999)")
+    return betas[0], betas[1]
