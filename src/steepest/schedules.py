@@ -14,6 +14,8 @@ False
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
+from typing import TypeGuard
 
 from steepest.names import unknown
 
@@ -99,9 +101,9 @@ def inverse_root() -> Schedule:
 
 def geometric(ratio: float = 0.999) -> Schedule:
     """ε_k = ε_0 qᵏ.  ratio: q, above 0 and below 1."""
-    if not 0 < ratio < 1:
+    if not (_is_number(ratio) and 0 < ratio < 1):
         raise ValueError(
-            f"Invalid ratio: {ratio}; allowed is above 0 and below 1; a ratio of 1 is the constant schedule"
+            f"Invalid ratio: {ratio!r}; allowed is above 0 and below 1; a ratio of 1 is the constant schedule"
         )
     why = "Σqᵏ = 1/(1−q) is finite: the steps together reach only so far"
     return Schedule("geometric", lambda k: ratio**k, Condition(False, True, why), r"\epsilon_k = \epsilon_0 q^k")
@@ -154,6 +156,10 @@ def _whole(name: str, value: int, least: int) -> int:
 
 
 def _share(name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"Invalid {name}: {value}; allowed is a share of the initial rate, from 0 to 1")
+    if not (_is_number(value) and 0 <= value <= 1):
+        raise ValueError(f"Invalid {name}: {value!r}; allowed is a share of the initial rate, from 0 to 1")
     return float(value)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -11,7 +11,7 @@ symbols in order, then constants that `prepare` returns.
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -120,18 +120,8 @@ class Rule:
     evaluation_point: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
-        given = ["theta", "g", *(slot.symbol for slot in self.slots)]
-        written = arguments(self.update)
-        if list(written[: len(given)]) != given:
-            raise TypeError(
-                f"{self.name}: update({', '.join(written)}) does not fit its slots; "
-                f"its arguments begin with {', '.join(given)}, then come the constants"
-            )
-        known = {"t", *(h.name for h in self.hyperparameters), *self.memory}
-        if unknown := [name for name in arguments(self.prepare) if name not in known]:
-            raise TypeError(
-                f"{self.name}: prepare asks for {', '.join(unknown)}, neither t, nor a hyperparameter, nor memory"
-            )
+        for fault in _faults(self):
+            raise TypeError(f"{self.name}: {fault}")
 
     @property
     def defaults(self) -> dict[str, float]:
@@ -180,13 +170,41 @@ class Rule:
         return where(**{name: known[name] for name in arguments(where)})
 
 
+def _faults(rule: Rule) -> Iterator[str]:
+    """Where a rule's functions and facts do not fit together."""
+    given = ["theta", "g", *(slot.symbol for slot in rule.slots)]
+    written = arguments(rule.update)
+    if list(written[: len(given)]) != given:
+        yield (
+            f"update({', '.join(written)}) does not fit its slots; "
+            f"its arguments begin with {', '.join(given)}, then come the constants"
+        )
+    known = {"t", *rule.defaults, *rule.memory}
+    if unknown := [name for name in arguments(rule.prepare) if name not in known]:
+        yield f"prepare asks for {', '.join(unknown)}, neither t, nor a hyperparameter, nor memory"
+    if unknown := [s.initial for s in rule.slots if isinstance(s.initial, str) and s.initial not in rule.defaults]:
+        yield f"a slot starts from {', '.join(unknown)}, which is no hyperparameter"
+    if rule.decay not in ("coupled", "decoupled"):
+        yield f"decay is {rule.decay!r}; it is 'coupled' or 'decoupled'"
+    prepared = rule.constants(1, {})
+    if missing := [name for name in rule.constant_names if name not in prepared]:
+        yield f"update asks for {', '.join(missing)}, which prepare does not return"
+
+
 def as_float(value: Any) -> float | None:
     """The value of a number, or of a one-element array or tensor; None for anything else, bool included."""
     if isinstance(value, numbers.Real):
-        return None if isinstance(value, bool) else float(value)
+        return None if isinstance(value, bool) else _rounded(value)
     if hasattr(value, "item") and math.prod(getattr(value, "shape", (0,))) == 1:
         return as_float(value.item())
     return None
+
+
+def _rounded(value: numbers.Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _kind(value: Any) -> str:

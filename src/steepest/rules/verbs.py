@@ -56,8 +56,10 @@ def where(condition, a, b):
     """`a` where the condition holds, else `b`; the branch not taken never leaks a NaN."""
     if isinstance(condition, bool):
         return a if condition else b
-    if hasattr(a, "where") and hasattr(condition, "where"):
-        return a.where(condition, b)
     if hasattr(condition, "where"):
+        if hasattr(a, "where"):
+            return a.where(condition, b)
+        if hasattr(b, "where"):
+            return b.where(~condition, a)
         return (condition * 0.0 + a).where(condition, b)
     return np.where(condition, a, b)
