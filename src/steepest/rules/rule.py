@@ -200,7 +200,7 @@ def as_float(value: Any) -> float | None:
     return None
 
 
-def _rounded(value: numbers.Real) -> float:
+def _rounded(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
