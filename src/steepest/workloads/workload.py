@@ -34,9 +34,9 @@ def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     """The share of rows whose largest output is at the target.
 
     >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
-    tensor(0.5000)
+    tensor(0.5000, dtype=torch.float64)
     """
-    return (outputs.argmax(dim=1) == targets).to(torch.float32).mean()
+    return (outputs.argmax(dim=1) == targets).double().mean()
 
 
 @dataclass(frozen=True)
