@@ -100,7 +100,8 @@ class Rule:
     reference        where it was published
     memory           numbers kept from step to step: `prepare` receives them and returns their next values by name
     counts_steps     False when t is used only to know the first step (then t is 1, and 2 ever after)
-    decay            how weight decay λ enters: "coupled" adds λθ to the gradient, "decoupled" shrinks θ by ελ first
+    decay            how weight decay λ enters: "coupled" adds λθ to the gradient, at the point where that is taken;
+                     "decoupled" shrinks θ by ελ first
     gradient_point   where the gradient is taken, if not at θ: a function of theta, slots and constants by name
     evaluation_point where the model is judged, if not at θ: likewise
     """
@@ -156,7 +157,7 @@ class Rule:
     def step(self, theta: Any, g: Any, slots: Sequence[Any], constants: Constants) -> tuple[Any, ...]:
         """One update of whatever computes like a number: (theta, slots…) after the step; nothing given is changed."""
         if "coupled" in constants:
-            g = coupled_decay(theta, g, constants["coupled"])
+            g = coupled_decay(self.point(self.gradient_point, theta, slots, constants), g, constants["coupled"])
         if "decoupled" in constants:
             theta = decoupled_decay(theta, constants["decoupled"])
         result = self.update(theta, g, *slots, *(constants[name] for name in self.constant_names))
