@@ -5,6 +5,7 @@ The mathematics is elsewhere: a class says which rule it follows under which fla
 
 import functools
 import inspect
+import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -14,7 +15,14 @@ from steepest import kernels
 from steepest.kernels import Update, state_dtype
 from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts
-from steepest.optim.options import ALIASES, check_flags, facts_as_arguments, numbers, refuse_idle, refuse_near_misses
+from steepest.optim.options import (
+    ALIASES,
+    check_flags,
+    facts_as_arguments,
+    read_numbers,
+    refuse_idle,
+    refuse_near_misses,
+)
 from steepest.rules import Constants, Rule
 
 THETA = "theta"
@@ -82,9 +90,9 @@ class Optimizer(torch.optim.Optimizer):
     def _begin(self, group: dict[str, Any], rule: Rule, velocities: Sequence[Any] | None) -> None:
         if self.state_from_the_start:
             for p in group["params"]:
-                self._slots(p, rule, numbers(facts(self.forms), group))
+                self._slots(p, rule, read_numbers(facts(self.forms), group))
         for p, velocity in zip(group["params"], velocities or (), strict=False):
-            self._slots(p, rule, numbers(facts(self.forms), group))
+            self._slots(p, rule, read_numbers(facts(self.forms), group))
             self.state[p][rule.slots[0].name].copy_(torch.as_tensor(velocity))
         if velocities and group["train_mode"]:
             self._move(group, rule.gradient_point)
@@ -92,7 +100,7 @@ class Optimizer(torch.optim.Optimizer):
     def _read(self, options: Mapping[str, Any]) -> tuple[Rule, dict[str, float]]:
         """The rule that a group follows and its hyperparameters; raises before anything changes."""
         check_flags(options)
-        known = numbers(facts(self.forms), options)
+        known = read_numbers(facts(self.forms), options)
         rule = choose(self.forms, options)
         refuse_idle(rule, options["dialect"], known)
         return rule, known
@@ -216,7 +224,10 @@ class Optimizer(torch.optim.Optimizer):
         super().__setstate__(state)
 
     def _refuse_foreign_group(self, group: Mapping[str, Any]) -> None:
-        missing = [name for name in facts_as_arguments(facts(self.forms)) if name not in group]
+        flags = {name for f in self.forms for name in f.flags} - {"decoupled_weight_decay"}  # which torch added late
+        missing = [
+            name for name in dict.fromkeys([*facts_as_arguments(facts(self.forms)), *flags]) if name not in group
+        ]
         if missing:
             raise ValueError(
                 f"this state_dict is not of {type(self).__name__}: its parameter groups lack {', '.join(missing)}; "
@@ -226,20 +237,30 @@ class Optimizer(torch.optim.Optimizer):
     def _flags_of_older_versions(self) -> dict[str, Any]:
         return {name: value for name, value in getattr(self, "defaults", {}).items() if isinstance(value, bool | None)}
 
-    @staticmethod
-    def _process_value_according_to_param_policy(
-        param: torch.Tensor,
-        value: torch.Tensor,
-        param_id: int,  # noqa: ARG004
-        param_groups: list[dict[Any, Any]],  # noqa: ARG004
-        key: Any = None,
-    ) -> torch.Tensor:
-        # torch would round a float32 state to its 16-bit parameter's dtype
-        if key == "step" or value.dim() == 0 != param.dim():
-            return value
-        if key == THETA or not param.is_floating_point():
-            return value.to(device=param.device)
-        return value.to(dtype=state_dtype(param.dtype), device=param.device)
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a saved state: this class's own, or its namesake's in torch.optim.
+
+        Raises ValueError, with nothing changed, for a state of another optimizer or of parameters of other shapes.
+        """
+        seen: dict[str, Any] = {}
+        # a pre-hook of the user's may exchange the dict; this one, registered last, sees what is loaded
+        hook = self.register_load_state_dict_pre_hook(lambda _, loaded: seen.update(loaded))
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            hook.remove()
+        self._keep_precision(seen)
+
+    @torch.no_grad()
+    def _keep_precision(self, loaded: Mapping[str, Any]) -> None:
+        """Take the slots of 16-bit parameters again as they were saved: torch has rounded them to 16 bits."""
+        order = [index for group in loaded["param_groups"] for index in group["params"]]
+        params = [p for group in self.param_groups for p in group["params"]]
+        for index, p in zip(order, params, strict=True):
+            wide = state_dtype(p.dtype)
+            for key, value in loaded["state"].get(index, {}).items() if wide != p.dtype else ():
+                if torch.is_tensor(value) and value.shape == p.shape and key not in (THETA, "step"):
+                    self.state[p][key] = value.to(device=p.device, dtype=wide, copy=True)
 
 
 def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
@@ -251,17 +272,18 @@ def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
             f"or 'paper'; {rule.title} keeps {'a ' + rule.slots[0].meaning if rule.slots else 'nothing'}"
         )
     params = [params] if isinstance(params, torch.Tensor) else list(params)
-    if isinstance(velocity, (int, float)):
-        return [velocity] * len(params)
-    velocities = [velocity] if isinstance(velocity, torch.Tensor) else list(velocity)
-    shapes = [tuple(v.shape) for v in velocities]
     wanted = [tuple((p[1] if isinstance(p, tuple) else p).shape) for p in params]
-    if shapes != wanted:
+    velocities = [velocity] if isinstance(velocity, torch.Tensor) else velocity
+    if isinstance(velocity, numbers.Real) and not isinstance(velocity, bool):
+        velocities = [torch.full(shape, float(velocity)) for shape in wanted]
+    if not isinstance(velocities, (list, tuple)) or [tuple(getattr(v, "shape", "?")) for v in velocities] != wanted:
         raise ValueError(
-            f"Invalid initial_velocity: shapes {shapes}; allowed is a number, or one tensor for each parameter of the "
+            f"Invalid initial_velocity: {velocity!r}; allowed is a number, or one tensor for each parameter of the "
             f"group, of shapes {wanted}"
         )
-    return velocities
+    if not all(torch.as_tensor(v).isfinite().all() for v in velocities):
+        raise ValueError(f"Invalid initial_velocity: {velocity!r}; every number in it must be finite")
+    return list(velocities)
 
 
 def _filled_like(p: torch.Tensor, value: float) -> torch.Tensor:

@@ -28,7 +28,7 @@ ALIASES = {
 }
 
 
-def numbers(facts: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> dict[str, float]:
+def read_numbers(facts: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> dict[str, float]:
     """The hyperparameters that the options give, each checked; `betas` is read as beta1 and beta2."""
     given = dict(options)
     if "betas" in facts_as_arguments(facts):

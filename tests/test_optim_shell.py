@@ -1,0 +1,397 @@
+"""The shell: groups, closures, hooks, saving, and every kind of bad input; a call that raises changes nothing."""
+
+import copy
+import io
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from steepest import optim
+from steepest.optim.form import form
+from steepest.optim.lr_scheduler import ScheduledLR
+from steepest.rules import Rule, Slot
+from steepest.rules.facts import learning_rate
+from steepest.schedules import SCHEDULES, schedule
+
+CLASSES = [optim.SGD, optim.Adagrad, optim.RMSprop, optim.Adadelta, optim.Adam, optim.AdamW]
+STATEFUL = [(c, {"momentum": 0.9} if c is optim.SGD else {}) for c in CLASSES]
+
+
+def parameter(*shape, dtype=torch.float32):
+    return torch.nn.Parameter(torch.randn(*shape, generator=torch.Generator().manual_seed(2)).to(dtype))
+
+
+def take_steps(optimizer, params, steps):
+    for _ in range(steps):
+        for p in params:
+            p.grad = (p.detach().float() * 2 + 1).to(p.dtype)
+        optimizer.step()
+
+
+# ------------------------------------------------------------------------------------------------------ refused input
+
+
+@pytest.mark.parametrize("optimizer_class", CLASSES)
+@pytest.mark.parametrize("lr", [-1.0, math.nan, math.inf, True, "0.1", None, [0.1], torch.ones(2), 1j])
+def test_a_bad_learning_rate_is_refused_everywhere(optimizer_class, lr):
+    p = parameter(2)
+    with pytest.raises(ValueError, match=r"^Invalid learning rate: .*; lr must be a finite number, 0 or above"):
+        optimizer_class([p], lr=lr)
+    optimizer = optimizer_class([p])
+    with pytest.raises(ValueError, match=r"^Invalid learning rate: "):
+        optimizer.add_param_group({"params": [parameter(3)], "lr": lr})
+    assert len(optimizer.param_groups) == 1
+    take_steps(optimizer, [p], 1)
+    before, state = p.detach().clone(), copy.deepcopy(optimizer.state_dict())
+    optimizer.param_groups[0]["lr"] = lr
+    with pytest.raises(ValueError, match=r"^Invalid learning rate: "):
+        optimizer.step()
+    assert p.equal(before)
+    assert str(optimizer.state_dict()["state"]) == str(state["state"])
+
+
+@pytest.mark.parametrize("lr", [0, 1, 0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5), torch.tensor([0.5])])
+def test_every_kind_of_number_is_a_learning_rate(lr):
+    p = parameter(2)
+    start = p.detach().clone()
+    optimizer = optim.SGD([p], lr=lr)
+    p.grad = torch.ones(2)
+    optimizer.step()
+    assert p.equal(start - float(lr))
+
+
+@pytest.mark.parametrize(
+    ("optimizer_class", "options", "message"),
+    [
+        (optim.SGD, {"momentum": -0.1}, "^Invalid momentum value: -0.1; momentum must be a number in"),
+        (optim.SGD, {"momentum": 1.5}, "^Invalid momentum value: 1.5"),
+        (optim.SGD, {"weight_decay": -1}, "^Invalid weight_decay value: -1"),
+        (optim.SGD, {"dampening": math.nan}, "^Invalid dampening value: nan"),
+        (optim.SGD, {"nesterov": True}, "^Nesterov momentum requires a momentum and zero dampening"),
+        (optim.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "^Nesterov momentum requires"),
+        (optim.SGD, {"nesterov": "yes", "momentum": 0.9}, "^Invalid nesterov value: 'yes'"),
+        (optim.Adagrad, {"lr_decay": -1}, "^Invalid lr_decay value: -1"),
+        (optim.Adagrad, {"initial_accumulator_value": -1}, "^Invalid initial_accumulator_value value: -1"),
+        (optim.Adagrad, {"eps": -1}, "^Invalid epsilon value: -1"),
+        (optim.RMSprop, {"alpha": 1.0}, "^Invalid alpha value: 1.0; alpha must be a number in"),
+        (optim.RMSprop, {"alpha": 1.5}, "^Invalid alpha value: 1.5"),
+        (optim.Adadelta, {"rho": 1.0}, "^Invalid rho value: 1.0"),
+        (optim.Adam, {"betas": (1.0, 0.9)}, "^Invalid beta parameter at index 0: 1.0"),
+        (optim.Adam, {"betas": (0.9, -0.1)}, "^Invalid beta parameter at index 1: -0.1"),
+        (optim.Adam, {"betas": 0.9}, "^Invalid betas: 0.9; betas must be two numbers"),
+        (optim.Adam, {"betas": (0.9, 0.99, 0.999)}, "^Invalid betas"),
+        (optim.Adam, {"eps": math.inf}, "^Invalid epsilon value: inf"),
+        (optim.AdamW, {"weight_decay": True}, "^Invalid weight_decay value: True"),
+        (optim.AdamW, {"amsgrad": 2}, "^Invalid amsgrad value: 2"),
+        (optim.Adam, {"dialect": "lectur"}, "unknown dialect 'lectur'; did you mean 'lecture'"),
+        (optim.Adam, {"dialect": None}, "unknown dialect 'None'"),
+        (optim.Adam, {"dialect": "lecture", "amsgrad": True}, "dialect 'lecture' has no form with amsgrad=True"),
+        (optim.SGD, {"dialect": "lecture", "momentum": 0.9, "dampening": 0.1}, "dampening=0.1 has no place"),
+    ],
+)
+def test_bad_options_are_refused(optimizer_class, options, message):
+    with pytest.raises(ValueError, match=message):
+        optimizer_class([parameter(2)], **options)
+    with pytest.raises(ValueError, match=message):
+        optimizer_class([{"params": [parameter(2)], **options}])
+
+
+def test_no_parameters():
+    with pytest.raises(ValueError, match="optimizer got an empty parameter list"):
+        optim.Adam([])
+
+
+def test_foreach_and_fused_together_are_refused_as_in_torch():
+    with pytest.raises(RuntimeError, match=r"^`fused` and `foreach` cannot be `True` together"):
+        optim.Adam([parameter(2)], foreach=True, fused=True)
+
+
+@pytest.mark.parametrize(
+    ("optimizer_class", "key", "meant"),
+    [
+        (optim.SGD, "momentun", "momentum"),
+        (optim.SGD, "weight_deacy", "weight_decay"),
+        (optim.SGD, "LR", "lr"),
+        (optim.SGD, "learning_rate", "lr"),
+        (optim.Adam, "beta", "betas"),
+        (optim.Adam, "epsilon", "eps"),
+        (optim.Adam, "dialekt", "dialect"),
+    ],
+)
+def test_a_near_miss_of_an_option_is_refused(optimizer_class, key, meant):
+    with pytest.raises(ValueError, match=f"{key!r}.* did you mean {meant!r}"):
+        optimizer_class([{"params": [parameter(2)], key: 0.5}])
+    optimizer = optimizer_class([parameter(2)])
+    with pytest.raises(ValueError, match=f"did you mean {meant!r}"):
+        optimizer.add_param_group({"params": [parameter(2)], key: 0.5})
+    assert len(optimizer.param_groups) == 1
+    with pytest.raises(TypeError, match=f"unexpected keyword argument {key!r}; did you mean {meant!r}"):
+        optimizer_class([parameter(2)], **{key: 0.5})
+
+
+def test_keys_of_ones_own_pass():
+    optimizer = optim.SGD(
+        [{"params": [parameter(2)], "initial_lr": 0.1, "lr_scale": 0.5, "name": "head"}], momentum=0.9
+    )
+    assert optimizer.param_groups[0]["name"] == "head"
+    schedulers = torch.optim.lr_scheduler
+    schedulers.OneCycleLR(optimizer, max_lr=0.1, total_steps=10)
+
+
+def test_a_group_that_raises_takes_nothing_from_the_callers_dict():
+    group = {"params": [parameter(2)], "lr": -1.0}
+    with pytest.raises(ValueError, match="Invalid learning rate"):
+        optim.SGD([group])
+    assert set(group) == {"params", "lr"}
+
+
+def test_sparse_gradients_are_refused_before_anything_moves():
+    dense, embedding = parameter(2), torch.nn.Embedding(5, 2, sparse=True)
+    optimizer = optim.Adam([dense, *embedding.parameters()])
+    dense.grad = torch.ones(2)
+    embedding(torch.tensor([1])).sum().backward()
+    before = dense.detach().clone()
+    with pytest.raises(RuntimeError, match="does not support sparse gradients"):
+        optimizer.step()
+    assert dense.equal(before)
+    assert not optimizer.state
+
+
+# ---------------------------------------------------------------------------------------------------------- the shell
+
+
+def test_it_is_a_torch_optimizer_with_hooks_and_a_closure_that_runs_first():
+    p = parameter(3)
+    optimizer = optim.Adam([p], lr=0.1)
+    assert isinstance(optimizer, torch.optim.Optimizer)
+    calls = []
+    optimizer.register_step_pre_hook(lambda *_: calls.append("before"))
+    optimizer.register_step_post_hook(lambda *_: calls.append("after"))
+
+    def closure():
+        calls.append("closure")
+        assert torch.is_grad_enabled()
+        optimizer.zero_grad()
+        loss = (p**2).sum()
+        loss.backward()
+        return loss
+
+    expected = (p.detach() ** 2).sum()
+    with torch.no_grad():
+        loss = optimizer.step(closure)
+    assert loss.detach().equal(expected)
+    assert calls == ["before", "closure", "after"]
+
+
+def test_a_closure_may_spoil_the_rate_and_the_step_still_refuses():
+    p = parameter(3)
+    optimizer = optim.SGD([p], lr=0.1)
+    before = p.detach().clone()
+
+    def closure():
+        p.grad = torch.ones(3)
+        optimizer.param_groups[0]["lr"] = math.nan
+        return 0.0
+
+    with pytest.raises(ValueError, match="Invalid learning rate: nan"):
+        optimizer.step(closure)
+    assert p.equal(before)
+
+
+def test_named_parameters_and_groups_with_their_own_options():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
+    optimizer = optim.SGD(model.named_parameters(), lr=0.1)
+    assert optimizer.param_groups[0]["param_names"] == ["0.weight", "0.bias", "1.weight", "1.bias"]
+    groups = [{"params": model[0].parameters(), "lr": 1.0}, {"params": model[1].parameters(), "momentum": 0.9}]
+    optimizer = optim.SGD(groups, lr=0.5)
+    starts = [p.detach().clone() for p in model.parameters()]
+    for p in model.parameters():
+        p.grad = torch.ones_like(p)
+    optimizer.step()
+    for p, start, rate in zip(model.parameters(), starts, (1.0, 1.0, 0.5, 0.5), strict=True):
+        assert p.equal(start - rate)
+    assert len(optimizer.state) == 2
+
+
+def test_add_param_group_at_any_time():
+    first, late = parameter(2), parameter(3)
+    optimizer = optim.Adam([first], lr=0.1)
+    take_steps(optimizer, [first], 4)
+    optimizer.add_param_group({"params": late, "lr": 0.2})
+    take_steps(optimizer, [first, late], 2)
+    assert [int(optimizer.state[p]["step"]) for p in (first, late)] == [6, 2]
+
+
+@pytest.mark.parametrize(("optimizer_class", "options"), STATEFUL)
+def test_a_step_never_changes_its_gradient(optimizer_class, options):
+    p = parameter(4)
+    for nesterov in {False, optimizer_class is optim.SGD}:
+        optimizer = optimizer_class(
+            [p], weight_decay=0.1, maximize=True, **options, **({"nesterov": True} if nesterov else {})
+        )
+        p.grad = torch.ones(4)
+        optimizer.step()
+        assert p.grad.equal(torch.ones(4))
+
+
+@pytest.mark.parametrize(("optimizer_class", "options"), STATEFUL)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
+def test_saved_and_loaded_it_continues_bit_for_bit(optimizer_class, options, dtype):
+    p = parameter(4, 3, dtype=dtype)
+    optimizer = optimizer_class([p], **options)
+    take_steps(optimizer, [p], 5)
+    buffer = io.BytesIO()
+    torch.save(optimizer.state_dict(), buffer)
+    buffer.seek(0)
+    q = torch.nn.Parameter(p.detach().clone())
+    loaded = optimizer_class([q], **options)
+    loaded.load_state_dict(torch.load(buffer, weights_only=True))
+    for state in (optimizer.state[p], loaded.state[q]):
+        wanted = torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype
+        assert all(value.dtype == wanted for key, value in state.items() if key != "step")
+    take_steps(optimizer, [p], 5)
+    take_steps(loaded, [q], 5)
+    assert p.equal(q)
+    for key, value in optimizer.state[p].items():
+        assert value.equal(loaded.state[q][key]), key
+
+
+@pytest.mark.parametrize(("optimizer_class", "options"), STATEFUL)
+def test_pickle_and_deepcopy_continue_bit_for_bit(optimizer_class, options):
+    p = parameter(4)
+    optimizer = optimizer_class([p], **options)
+    take_steps(optimizer, [p], 3)
+    for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        (q,) = other.param_groups[0]["params"]
+        assert q is not p
+        take_steps(other, [q], 3)
+    take_steps(optimizer, [p], 3)
+    assert p.equal(q)
+
+
+def test_16_bit_parameters_are_computed_in_float32_and_rounded_once():
+    p = torch.nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+    optimizer = optim.Adam([p], lr=0.25, eps=0)
+    p.grad = torch.tensor([3.0], dtype=torch.bfloat16)
+    optimizer.step()
+    assert p.item() == 0.75
+    assert optimizer.state[p]["exp_avg"].dtype == torch.float32
+
+
+# ------------------------------------------------------------------------------------------------------------- loading
+
+
+def saved_after(optimizer_class, shape=(4,), **options):
+    p = parameter(*shape)
+    optimizer = optimizer_class([p], **options)
+    take_steps(optimizer, [p], 2)
+    return optimizer.state_dict()
+
+
+@pytest.mark.parametrize("target", CLASSES)
+@pytest.mark.parametrize("source", [*CLASSES, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adamax])
+def test_another_optimizers_state_is_refused_at_load(source, target):
+    if source is target or {source, target} == {optim.Adam, optim.AdamW}:
+        return
+    p = parameter(4)
+    optimizer = target([p])
+    take_steps(optimizer, [p], 1)
+    before = copy.deepcopy(optimizer.state_dict())
+    with pytest.raises(ValueError, match=f"this state_dict is not of {target.__name__}"):
+        optimizer.load_state_dict(saved_after(source))
+    assert str(optimizer.state_dict()) == str(before)
+    take_steps(optimizer, [p], 1)
+
+
+@pytest.mark.parametrize(("optimizer_class", "options"), STATEFUL)
+def test_other_shapes_are_refused_at_load(optimizer_class, options):
+    optimizer = optimizer_class([parameter(5)], **options)
+    with pytest.raises(ValueError, match=r"other shapes: \w+ is \(4,\) for a parameter of shape \(5,\)"):
+        optimizer.load_state_dict(saved_after(optimizer_class, **options))
+    with pytest.raises(ValueError, match="parameter group"):
+        optimizer_class([parameter(4), parameter(4)], **options).load_state_dict(
+            saved_after(optimizer_class, **options)
+        )
+
+
+def test_a_spoilt_state_is_refused_at_load():
+    state = saved_after(optim.Adam)
+    del state["state"][0]["exp_avg"]
+    with pytest.raises(ValueError, match="lacks exp_avg"):
+        optim.Adam([parameter(4)]).load_state_dict(state)
+    state = saved_after(optim.Adam)
+    state["param_groups"][0]["lr"] = math.nan
+    with pytest.raises(ValueError, match="Invalid learning rate: nan"):
+        optim.Adam([parameter(4)]).load_state_dict(state)
+
+
+# ---------------------------------------------------------------------------------------------------------- schedulers
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_work_as_lr_schedulers_and_survive_saving(name):
+    followed = schedule(name, 20).after_warmup(3)
+    optimizer = torch.optim.SGD([{"params": [parameter(2)], "lr": 0.5}, {"params": [parameter(3)]}], lr=0.1)
+    scheduler = ScheduledLR(optimizer, followed)
+    for k in range(30):
+        assert [group["lr"] for group in optimizer.param_groups] == [followed.rate(k, 0.5), followed.rate(k, 0.1)]
+        optimizer.step()
+        scheduler.step()
+        if k == 11:
+            buffer = io.BytesIO()
+            torch.save((optimizer.state_dict(), scheduler.state_dict()), buffer)
+            buffer.seek(0)
+            saved_optimizer, saved_scheduler = torch.load(buffer, weights_only=True)
+            optimizer = torch.optim.SGD([{"params": [parameter(2)]}, {"params": [parameter(3)]}], lr=7.0)
+            scheduler = ScheduledLR(optimizer, followed)
+            optimizer.load_state_dict(saved_optimizer)
+            scheduler.load_state_dict(saved_scheduler)
+
+
+# ------------------------------------------------------------------------------------------- a rule with a memory
+
+
+def test_a_rule_can_remember_numbers_from_step_to_step():
+    def average(theta, g, rate, weight):
+        return theta - rate * g / weight
+
+    def prepare(lr, weight):
+        return {"rate": lr, "weight": weight + lr}
+
+    rule = Rule(
+        "averaging", "averaging", average, prepare, (), (learning_rate(0.5, 1.0),), "", "", memory={"weight": 0.0}
+    )
+
+    class Averaging(optim.SGD):
+        forms = (form("torch", rule),)
+
+    p = torch.nn.Parameter(torch.tensor([10.0]))
+    optimizer = Averaging([p], lr=0.5)
+    for _ in range(3):
+        p.grad = torch.tensor([2.0])
+        optimizer.step()
+    assert p.item() == pytest.approx(10 - 2 - 1 - 2 / 3)
+    assert optimizer.state_dict()["state"][0]["weight"].item() == 1.5
+
+
+def test_a_rule_may_hand_one_slot_on_as_another():
+    def delayed(theta, g, young, old, rate):
+        return theta - rate * old, g, young
+
+    slots = (Slot("young", "young", "the last gradient"), Slot("old", "old", "the one before"))
+    rule = Rule("delayed", "delayed", delayed, lambda lr: {"rate": lr}, slots, (learning_rate(1.0, 1.0),), "", "")
+
+    class Delayed(optim.SGD):
+        forms = (form("torch", rule),)
+
+    p = torch.nn.Parameter(torch.tensor([0.0]))
+    optimizer = Delayed([p], lr=1.0)
+    seen = []
+    for g in (1.0, 10.0, 100.0, 1000.0):
+        p.grad = torch.tensor([g])
+        optimizer.step()
+        seen.append(p.item())
+    assert seen == [0.0, 0.0, -1.0, -11.0]
