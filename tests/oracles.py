@@ -286,7 +286,8 @@ def linear_decay(initial):
     return rate
 
 
-def fixed_gradient_path(name, hyperparameters):
+@cache
+def fixed_gradient_path(name, **hyperparameters):
     """θ after each of 60 steps from θ = 1 under the fixed gradients and linear decay: a list of rows of six."""
     exact = {key: mpf(value) for key, value in hyperparameters.items()}
     rows = [[mpf(g) for g in row] for row in fixed_gradients()]

@@ -13,7 +13,7 @@ from oracles import ORACLES, SETTINGS, fixed_gradient_path, fixed_gradients, lec
 from steepest.names import nearest
 from steepest.rules import METHODS, RULES, Hyperparameter, InvalidNumber, NotANumber, Rule, Slot, variant
 from steepest.rules.rule import as_float
-from walk import KINDS, linear_rates, off_by, quartic_gradient, settings, start, walk
+from walk import KINDS, digits, linear_rates, off_by, quartic_gradient, settings, start, walk
 
 TOLERANCE = 1e-12
 
@@ -120,7 +120,7 @@ def test_every_rule_has_an_oracle():
 
 @every_rule
 def test_every_hyperparameter_at_work(rule):
-    exact = fixed_gradient_path(rule.name, {h.name: SETTINGS[h.name] for h in rule.hyperparameters})
+    exact = fixed_gradient_path(rule.name, **digits(rule))
     rates = linear_rates(float(SETTINGS["lr"]))
     assert off_by(fixed_path_of_floats(rule, settings(rule), rates), exact) < TOLERANCE
 
@@ -128,14 +128,14 @@ def test_every_hyperparameter_at_work(rule):
 @every_kind
 @every_rule
 def test_every_hyperparameter_at_work_on_arrays_and_tensors(rule, make):
-    exact = fixed_gradient_path(rule.name, {h.name: SETTINGS[h.name] for h in rule.hyperparameters})
+    exact = fixed_gradient_path(rule.name, **digits(rule))
     assert off_by(fixed_path(rule, make, settings(rule), linear_rates(float(SETTINGS["lr"]))), exact) < TOLERANCE
 
 
 @every_rule
 def test_moving_gradients(rule):
     """On the quartic the gradient depends on where it is taken; 20 steps, before the centered forms lose digits."""
-    exact = {h.name: mpf(SETTINGS[h.name]) for h in rule.hyperparameters}
+    exact = {name: mpf(value) for name, value in digits(rule).items()}
     lr = exact.pop("lr")
 
     def gradient(x, _):
@@ -149,7 +149,7 @@ def test_moving_gradients(rule):
 @every_rule
 def test_default_hyperparameters(rule):
     """Columns two to five: gradients from 1e-3 to 10; with δ near 0 the centered forms lose digits elsewhere."""
-    exact = fixed_gradient_path(rule.name, {name: repr(value) for name, value in rule.defaults.items()})
+    exact = fixed_gradient_path(rule.name, **{name: repr(value) for name, value in rule.defaults.items()})
     path = fixed_path_of_floats(rule, rule.defaults, linear_rates(rule.defaults["lr"]))
     assert off_by([row[1:5] for row in path], [row[1:5] for row in exact]) < TOLERANCE
 
@@ -248,21 +248,12 @@ def test_a_bad_element_stays_alone(rule, make, poison):
 
 @every_rule
 def test_constants_are_double_precision(rule):
-    """1 − ρ formed in float32 would be 1.3e-5 off; the exact differences are taken from the decimal digits."""
-    values = {"beta1": "0.9", "beta2": "0.999", "alpha": "0.99", "rho": "0.95", "dampening": "0.3"}
-    given = {name: float(value) for name, value in values.items() if name in rule.defaults}
-    constants = rule.constants(3, given)
+    """1 − ρ formed in float32 would be 1.3e-5 off; here the rule's own formulas run on decimal digits beside it."""
+    given = digits(rule) | ({"beta2": "0.999"} if "beta2" in rule.defaults else {})
+    constants = rule.constants(3, {name: float(value) for name, value in given.items()})
+    exact = rule.constants(3, {name: mpf(value) for name, value in given.items()})
     assert all(type(value) is float for value in constants.values())
-    fresh = {"new1": "beta1", "new2": "beta2", "new": "dampening" if "dampening" in given else "rho"}
-    fresh["new"] = next((name for name in ("dampening", "alpha", "rho") if name in given), "")
-    for symbol, name in fresh.items():
-        if symbol in constants:
-            exact = 1 - mpf(values[name])
-            assert abs(mpf(constants[symbol]) - exact) / exact < 1e-12
-    for symbol, name in {"correct1": "beta1", "correct2": "beta2"}.items():
-        if symbol in constants:
-            exact = 1 / (1 - mpf(values[name]) ** 3)
-            assert abs(mpf(constants[symbol]) - exact) / exact < 1e-12
+    assert all(abs(constants[name] - exact[name]) <= 1e-12 * abs(exact[name]) for name in exact)
 
 
 @every_rule

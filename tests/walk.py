@@ -15,9 +15,14 @@ def tensor(x):
 KINDS = {"array": lambda x: np.array(x, dtype=np.float64), "tensor": tensor}
 
 
+def digits(rule):
+    """The hyperparameters of a rule at which each one matters, as decimal strings."""
+    return {h.name: SETTINGS[h.name] for h in rule.hyperparameters}
+
+
 def settings(rule, **changes):
-    """The hyperparameters of a rule at which each one matters, as floats."""
-    return {h.name: float(SETTINGS[h.name]) for h in rule.hyperparameters} | changes
+    """The same as floats, some of them changed."""
+    return {name: float(value) for name, value in digits(rule).items()} | changes
 
 
 def quartic_gradient(x):
