@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from steepest.cli import descend
 from steepest.cli.common import Failed
 from steepest.names import nearest
 
@@ -22,7 +23,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-UsageError = typer.BadParameter.__mro__[1]
+# typer brings its own copy of click or depends on it; this finds the class in either case.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def _print_version(wanted: bool) -> None:
@@ -33,7 +35,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _steepest(
-    version: Annotated[  # noqa: ARG001 - its callback does the work
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
@@ -93,3 +95,4 @@ def _guess(name: str, known) -> str:
 
 
 # One line for each command, in the order in which --help shows them.
+app.command()(descend.descend)

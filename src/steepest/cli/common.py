@@ -8,8 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import rich.box
+import rich.markup
+import rich.table
 import typer
 from rich.console import Console
+
+from steepest.tables import Table
 
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write; created if it is missing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout instead of tables.")]
@@ -19,7 +24,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from i
 WIDTH_OF_A_PIPE = 160
 
 
-class Failed(Exception):  # noqa: N818 - the field's word, not a programmer's error
+class Failed(Exception):
     """Something went wrong while running that no option could have prevented: exit code 1, one line."""
 
 
@@ -73,3 +78,23 @@ def progress() -> Console:
 def _console(stderr: bool) -> Console:
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return Console(stderr=stderr, width=None if terminal else WIDTH_OF_A_PIPE, highlight=False)
+
+
+def print_table(out: Console, table: Table) -> None:
+    """A table on the terminal: numbers to the right, text to the left."""
+    shown = rich.table.Table(box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=None)
+    for i, column in enumerate(table.columns):
+        shown.add_column(column.title, justify="right" if table.numeric(i) else "left", no_wrap=table.numeric(i))
+    for row in table.rows:
+        shown.add_row(*(rich.markup.escape(cell) for cell in table.cells(row)))
+    out.print(shown)
+
+
+def write(folder: Path, stem: str, chart: Any, rows: Table, table: Table) -> None:
+    """Write the rows as CSV, the table as LaTeX and the chart as SVG, PNG and PDF, and say on stderr where they lie."""
+    from steepest.pictures import save
+
+    folder.joinpath(f"{stem}.csv").write_text(rows.csv(), encoding="utf-8")
+    folder.joinpath(f"{stem}.tex").write_text(table.latex(), encoding="utf-8")
+    endings = ["csv", "tex", *(path.suffix[1:] for path in save(chart, folder / stem))]
+    progress().print(f"Written: {folder / stem}.{{{','.join(endings)}}}", soft_wrap=True)
