@@ -193,7 +193,7 @@ class Training:
                 return
 
     def advance(self, batches: list[slice | Tensor]) -> tuple[float, float]:
-        """A step for each batch; returns the mean loss, and the mean norm of the gradient where a criterion asks for it.
+        """A step for each batch; returns the mean loss, and the gradients' mean norm where a criterion asks for it.
 
         A loss that is not finite ends it at once.
         """

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 
@@ -33,6 +32,7 @@ class Data:
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     """The share of rows whose largest output is at the target.
 
+    >>> import torch
     >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1]))
     tensor(0.5000, dtype=torch.float64)
     """

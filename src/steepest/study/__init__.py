@@ -1,0 +1,23 @@
+"""Studies: contenders race on a workload by fair rules, and every finished run is a line of a journal."""
+
+from steepest.study.contenders import CONTENDERS, DEFAULT, Contender, contenders
+from steepest.study.journal import FolderBusy, Journal, read
+from steepest.study.race import Outcome, Status, Study, race
+from steepest.study.summary import Estimate, Row, summary
+
+__all__ = [
+    "CONTENDERS",
+    "DEFAULT",
+    "Contender",
+    "Estimate",
+    "FolderBusy",
+    "Journal",
+    "Outcome",
+    "Row",
+    "Status",
+    "Study",
+    "contenders",
+    "race",
+    "read",
+    "summary",
+]

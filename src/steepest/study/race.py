@@ -1,0 +1,269 @@
+"""The race: every contender tunes on the validation split with the same budget, then runs again on fresh seeds.
+
+The choice is frozen before the fresh seeds run, and only they look at the test split, once each. What is to be done
+next is a function of the finished runs alone, so an interrupted race continues where it stopped.
+"""
+
+import math
+import os
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from steepest.stopping import Criterion, criteria
+from steepest.study.contenders import DEFAULT, Contender, contenders, first_places, more_places
+from steepest.study.journal import FORMAT, Journal, Run, opened
+from steepest.study.summary import Row, best_of, edge, summary
+from steepest.study.workers import results
+from steepest.trial import Result, Trial
+from steepest.workloads import Workload, workload
+from steepest.workloads.randomness import derive
+
+PASSES, RATES, SEEDS = 5, 7, 3
+TUNING_SHARE = 0.4  # of a final run's budget
+EXTENSIONS, POINTS_AN_EXTENSION = 2, 2
+
+
+@dataclass(frozen=True)
+class Study:
+    """The settings of a race; every trial follows from them and from the runs before it.
+
+    rates   values that each contender tries at first
+    seeds   fresh seeds on which each runs with the value chosen
+    seed    everything random follows from it
+    """
+
+    workload: Workload
+    contenders: tuple[Contender, ...]
+    until: tuple[Criterion, ...]
+    batch_size: int
+    rates: int = RATES
+    seeds: int = SEEDS
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("rates", 1), ("seeds", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"Invalid {name}: {value!r}; allowed is a whole number, {least} or above")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What must be the same for a journal to be continued."""
+        return {
+            "workload": self.workload.name,
+            "contenders": [c.name for c in self.contenders],
+            "batch_size": self.batch_size,
+            "rates": self.rates,
+            "seeds": self.seeds,
+            "until": [str(c) for c in self.until],
+            "tuning_until": [str(c) for c in self.tuning_until],
+            "seed": self.seed,
+        }
+
+    @property
+    def tuning_until(self) -> tuple[Criterion, ...]:
+        """The stopping criteria while tuning: the targets stay, the budget is a share."""
+        return tuple(replace(c, limit=_share(c.limit)) if c.is_budget else c for c in self.until)
+
+    def tuning(self, contender: Contender, place: int) -> Trial:
+        """The trial of the value at this place of the contender's grid."""
+        value = contender.value(place)
+        return self._trial(contender, value, derive(self.seed, "tuning"), self.tuning_until, final=False)
+
+    def final(self, contender: Contender, value: float, number: int) -> Trial:
+        """The run with the chosen value on fresh seed `number`, from 0."""
+        return self._trial(contender, value, derive(self.seed, "final", number), self.until, final=True)
+
+    def _trial(self, contender: Contender, value: float, seed: int, until: tuple[Criterion, ...], final: bool) -> Trial:
+        return Trial(
+            workload=self.workload,
+            contender=contender.name,
+            method=contender.method,
+            hyperparameters=contender.hyperparameters(value),
+            seed=seed,
+            until=until,
+            schedule=contender.schedule,
+            batch_size=None if contender.whole_pass else self.batch_size,
+            final=final,
+        )
+
+
+def _share(limit: float) -> float:
+    return min(limit, float(math.ceil(limit * TUNING_SHARE)))
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a race is: its journal, and all trials that it calls for as far as is known now."""
+
+    study: Study
+    journal: Journal
+    trials: Sequence[Trial]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished race: where its journal lies, and a row a contender, the best first."""
+
+    folder: Path
+    rows: tuple[Row, ...]
+
+
+def race(
+    what: Workload | str,
+    who: Iterable[str | Contender] = DEFAULT,
+    *,
+    folder: Path | str | None = None,
+    until: Iterable[str] = (),
+    passes: float = PASSES,
+    rates: int = RATES,
+    seeds: int = SEEDS,
+    batch_size: int | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    watch: Callable[[Status], None] | None = None,
+) -> Outcome:
+    """Race contenders on a workload, or continue the race that the folder holds.
+
+    what        a workload or its name
+    who         contenders or their names
+    folder      where the journal lies; `steepest-race-NAME` unless given
+    until       stopping criteria of the final runs, such as "loss=0.1"; the first one met ends a run
+    passes      the budget of a final run, unless `until` has one; a tuning run has 0.4 of it
+    rates       values that each contender tries; more for all when the best of one lies at the end of its grid
+    seeds       final runs of each
+    batch_size  examples a step, 1 to all; the workload's own unless given
+    jobs        processes; as many as there are cores unless given
+    watch       called before the first trial and after each
+
+    Raises ValueError for bad input, `FolderBusy` when another process works on the folder.
+    """
+    study = plan(what, who, until=until, passes=passes, rates=rates, seeds=seeds, batch_size=batch_size, seed=seed)
+    folder = Path(folder if folder is not None else f"steepest-race-{study.workload.name}")
+    with opened(folder, header(study)) as journal:
+        return Outcome(folder, tuple(_run(study, journal, jobs, watch)))
+
+
+def plan(
+    what: Workload | str,
+    who: Iterable[str | Contender] = DEFAULT,
+    *,
+    until: Iterable[str] = (),
+    passes: float = PASSES,
+    batch_size: int | None = None,
+    **settings: int,
+) -> Study:
+    """The study that `race` runs, its input checked."""
+    chosen = workload(what) if isinstance(what, str) else what
+    rows = [c for name in who for c in ([name] if isinstance(name, Contender) else contenders([name]))]
+    if not rows:
+        raise ValueError("nobody races: name at least one contender")
+    ends = criteria(until)
+    if not any(c.is_budget for c in ends):
+        ends = (Criterion("passes", passes), *ends)
+    study = Study(chosen, tuple(dict.fromkeys(rows)), ends, batch_size or chosen.batch_size, **settings)
+    if batch_size is not None:
+        _refuse_batch(batch_size, chosen)
+    return study
+
+
+def _refuse_batch(size: int, what: Workload) -> None:
+    examples = len(what.data().train)
+    if not 1 <= size <= examples:
+        raise ValueError(f"Invalid batch size: {size}; {what.name} has {examples} examples, allowed is 1 to {examples}")
+
+
+def header(study: Study) -> dict[str, Any]:
+    """The journal's first line: what is raced, under which settings, with what, where."""
+    return {
+        "kind": "study",
+        "format": FORMAT,
+        "settings": study.settings,
+        "versions": {"steepest": _version("steepest"), "torch": _version("torch")},
+        "workload": {"name": study.workload.name, "title": study.workload.title},
+        "contenders": [c.description for c in study.contenders],
+        "machine": {
+            "device": "cpu",
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+        },
+        "started": _now(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Status], None] | None) -> list[Row]:
+    while True:
+        trials = called_for(study, journal.runs)
+        if watch:
+            watch(Status(study, journal, trials))
+        left = [trial for trial in trials if trial.key not in journal.keys]
+        if not left:
+            return summary(journal)
+        for trial, result in results(left, jobs):
+            journal.append(record(trial, result))
+            if watch:
+                watch(Status(study, journal, trials))
+
+
+def record(trial: Trial, result: Result) -> dict[str, Any]:
+    """A finished run's line in the journal."""
+    return {"kind": "trial", "key": trial.key, **trial.description, **result.columns(), "finished": _now()}
+
+
+def called_for(study: Study, runs: Sequence[Run]) -> list[Trial]:
+    """All trials that the study calls for, as far as the finished runs tell.
+
+    First the grid of each contender. While the best value of one of them lies at the end of its grid, all get as many
+    points more; that happens at most twice. Then the final runs with the values chosen.
+    """
+    done = {run["key"]: run for run in runs}
+    places = {c: list(first_places(study.rates)) for c in study.contenders}
+    extensions = 0
+    while True:
+        grids = {c: [study.tuning(c, place) for place in places[c]] for c in study.contenders}
+        tuning = [trial for grid in grids.values() for trial in grid]
+        if any(trial.key not in done for trial in tuning):
+            return tuning
+        tried = {c: [done[trial.key] for trial in grid] for c, grid in grids.items()}
+        if extensions == EXTENSIONS or not any(edge(tried[c], c.tunes) for c in study.contenders):
+            chosen = {c: _best_value(c, tried[c]) for c in study.contenders}
+            return tuning + [study.final(c, chosen[c], n) for c in study.contenders for n in range(study.seeds)]
+        extensions += 1
+        for c in study.contenders:
+            places[c] += more_places(places[c], _best_place(c, places[c], tried[c]), POINTS_AN_EXTENSION)
+
+
+def _best_value(contender: Contender, tried: Sequence[Run]) -> float:
+    return best_of(tried, contender.tunes)["hyperparameters"][contender.tunes]
+
+
+def _best_place(contender: Contender, places: Sequence[int], tried: Sequence[Run]) -> int:
+    value = _best_value(contender, tried)
+    return next(place for place in places if contender.value(place) == value)
