@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from steepest.cli import descend
+from steepest.cli import descend, race
 from steepest.cli.common import Failed
+from steepest.cli.names import list_names
 from steepest.names import nearest
 
 app = typer.Typer(
@@ -95,4 +96,6 @@ def _guess(name: str, known) -> str:
 
 
 # One line for each command, in the order in which --help shows them.
+app.command()(race.race)
 app.command()(descend.descend)
+app.command("list")(list_names)

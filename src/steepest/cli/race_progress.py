@@ -1,0 +1,183 @@
+"""What a race shows while it works: a live table on a terminal, a line for each finished run elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from steepest.study import Contender, Status
+from steepest.study.journal import Run
+from steepest.study.summary import best_of
+from steepest.trial import Trial
+
+Watch = Callable[[Status], None]
+
+LEGEND = (("●", "green", "done"), ("◆", "bold green", "best"), ("×", "red", "diverged"), ("·", "dim", "to come"))
+DONE, BEST, DIVERGED, TO_COME = ((sign, style) for sign, style, _ in LEGEND)
+RUNS_BEFORE_AN_ESTIMATE = 4
+
+
+@contextmanager
+def watching(console: Console, folder: Path) -> Iterator[Watch]:
+    """Shows what `race` reports while it works. An interrupt says how to go on and ends the program with 130."""
+    clock = Clock()
+    try:
+        if console.is_terminal:
+            with _live_table(console, clock) as watch:
+                yield watch
+        else:
+            yield _lines(console, clock)
+    except KeyboardInterrupt:
+        kept = f"{clock.done} finished runs are kept in {folder}" if clock.done else f"nothing is lost in {folder}"
+        console.print(f"steepest: interrupted; {kept}: run the same command again to continue", soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+class Clock:
+    """How long a race has taken in this session, and how long it may take yet."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.found = self.done = 0
+        self.cost_found = 0.0
+        self.ends: float | None = None
+
+    def look(self, status: Status) -> None:
+        """Take note of what has been finished."""
+        keys = status.journal.keys
+        costs = [(_cost(trial), trial.key in keys) for trial in status.trials]
+        done = sum(cost for cost, is_done in costs if is_done)
+        left = sum(cost for cost, is_done in costs if not is_done) + _finals_to_come(status)
+        if not self.done and not self.cost_found:
+            self.found, self.cost_found = len(keys), done
+        self.done = len(keys)
+        if self.done - self.found >= RUNS_BEFORE_AN_ESTIMATE:
+            now = time.monotonic()
+            self.ends = now + (now - self.started) * left / (done - self.cost_found)
+
+    def __str__(self) -> str:
+        now = time.monotonic()
+        left = "" if self.ends is None else f", about {_duration(max(0.0, self.ends - now))} left"
+        return _duration(now - self.started) + left
+
+
+def _cost(trial: Trial) -> float:
+    return next(c.limit for c in trial.until if c.is_budget)
+
+
+def _finals_to_come(status: Status) -> float:
+    if any(trial.final for trial in status.trials):
+        return 0.0
+    study = status.study
+    return sum(_cost(study.final(c, c.value(0), n)) for c in study.contenders for n in range(study.seeds))
+
+
+def _duration(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+# ---------------------------------------------------------------------------------------------------- a line for each
+
+
+def _lines(console: Console, clock: Clock) -> Watch:
+    def watch(status: Status) -> None:
+        before = clock.done
+        first = before == 0 and not clock.cost_found
+        clock.look(status)
+        if first and status.journal.runs:
+            console.print(f"{len(status.journal.runs)} runs are finished already")
+        elif clock.done > before:
+            console.print(_line(status, clock), soft_wrap=True)
+
+    return watch
+
+
+def _line(status: Status, clock: Clock) -> str:
+    run = status.journal.runs[-1]
+    contender = next(c for c in status.study.contenders if c.name == run["contender"])
+    what = f"{contender.name} {contender.tunes}={run['hyperparameters'][contender.tunes]:g}"
+    phase = "tuning" if run["phase"] == "tune" else "final"
+    if run["diverged"]:
+        came = f"diverged at step {run['diverged_step']}"
+    else:
+        came = f"validation {100 * run['val_acc']:.2f} %, training loss {run['train_loss']:.4g}"
+    return f"{clock.done}/{len(status.trials)} {phase}: {what}: {came} ({clock})"
+
+
+# --------------------------------------------------------------------------------------------------- the live table
+
+
+@contextmanager
+def _live_table(console: Console, clock: Clock) -> Iterator[Watch]:
+    table: list[Table | Text] = [Text("The processes that train are starting …", style="dim")]
+
+    def screen() -> Group:
+        return Group(*table, Text(f"{clock}", style="dim"))
+
+    def watch(status: Status) -> None:
+        clock.look(status)
+        table[:] = [_table(status), _legend(status)]
+
+    with Live(get_renderable=screen, console=console, refresh_per_second=4, transient=True):
+        yield watch
+
+
+def _table(status: Status) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=_title(status), title_justify="left")
+    table.add_column("contender", no_wrap=True)
+    table.add_column("values tried", no_wrap=True)
+    table.add_column("best", justify="right", no_wrap=True)
+    table.add_column("validation %", justify="right", no_wrap=True)
+    table.add_column("final runs", no_wrap=True)
+    table.add_column("ms a step", justify="right", no_wrap=True)
+    for contender in status.study.contenders:
+        table.add_row(*_row(status, contender))
+    return table
+
+
+def _title(status: Status) -> Text:
+    return Text(f"Racing on {status.study.workload.title}, batch {status.study.batch_size}", style="bold")
+
+
+def _row(status: Status, contender: Contender) -> list[str | Text]:
+    done = {run["key"]: run for run in status.journal.runs if run["contender"] == contender.name}
+    own = [trial for trial in status.trials if trial.contender == contender.name]
+    tuning = sorted((t for t in own if not t.final), key=lambda trial: trial.hyperparameters[contender.tunes])
+    finals = [t for t in own if t.final]
+    tried = [done[t.key] for t in tuning if t.key in done]
+    best = best_of(tried, contender.tunes) if tried else None
+    letter = "" if contender.tunes == "lr" else "δ "
+    return [
+        contender.name,
+        _signs(tuning, done, best),
+        f"{letter}{best['hyperparameters'][contender.tunes]:g}" if best else "",
+        f"{100 * best['val_acc']:.2f}" if best else "",
+        _signs(finals, done, None) if finals else Text("· " * status.study.seeds, style="dim"),
+        f"{min(run['ms_per_step'] for run in done.values()):.3g}" if done else "",
+    ]
+
+
+def _signs(trials: list[Trial], done: dict[str, Run], best: Run | None) -> Text:
+    """A sign for each trial, in order; a count where there are too many."""
+    text = Text()
+    for trial in trials:
+        run = done.get(trial.key)
+        sign = TO_COME if run is None else DIVERGED if run["diverged"] else BEST if run is best else DONE
+        text.append(*sign).append(" ")
+    if len(trials) > 12:
+        return Text(f"{sum(trial.key in done for trial in trials)} of {len(trials)}")
+    return text
+
+
+def _legend(status: Status) -> Text:
+    text = Text(f"{len(status.journal.runs)} of {len(status.trials)} runs   ", style="dim")
+    for sign, style, meaning in LEGEND:
+        text.append(sign, style=style).append(f" {meaning}  ", style="dim")
+    return text

@@ -1,0 +1,64 @@
+"""The race's result as a table for the terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from steepest.report import words
+from steepest.study import Estimate, Row
+
+LETTERS = {"lr": "ε", "eps": "δ"}
+
+
+def result_table(rows: Sequence[Row]) -> Table:
+    """A row a contender, in the order given."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("contender", no_wrap=True)
+    for title in (
+        "test\naccuracy %",
+        "validation\naccuracy %",
+        "training\nloss",
+        "chosen\nrate",
+        "ms a\nstep",
+        "diverged\nruns",
+    ):
+        table.add_column(title, justify="right", no_wrap=True)
+    for i, row in enumerate(rows):
+        cells = (
+            _percent(row.test_acc),
+            _percent(row.val_acc),
+            _number(row.train_loss),
+            _choice(row),
+            words.number(row.ms_per_step),
+            Text(f"{row.diverged}/{row.runs}", style="red" if row.diverged else "dim"),
+        )
+        table.add_row(row.name, *cells, style="bold green" if i == 0 and row.test_acc else "")
+    return table
+
+
+def notes(rows: Sequence[Row]) -> Iterator[str]:
+    """What to know about the table, in sentences."""
+    if seeds := max((row.finals for row in rows), default=0):
+        yield f"Means ± standard deviations over {seeds} fresh seed{'s'[: seeds != 1]}; the best test accuracy first."
+    for row in rows:
+        if row.lr is None and row.value is not None:
+            letter = LETTERS.get(row.tunes, row.tunes)
+            yield f"{row.name} has no learning rate; {letter} = {row.value:g} was chosen."
+    for end, word in (("low", "smallest"), ("high", "largest")):
+        if names := [row.name for row in rows if row.edge == end]:
+            yield f"* {', '.join(names)}: the best value is the {word} one tried; a better one may lie beyond it."
+
+
+def _percent(estimate: Estimate | None) -> str:
+    return words.percent_sd(estimate.mean, estimate.sd).removesuffix(" %") if estimate else words.NOTHING
+
+
+def _number(estimate: Estimate | None) -> str:
+    return words.number_sd(estimate.mean, estimate.sd) if estimate else words.NOTHING
+
+
+def _choice(row: Row) -> str:
+    star = "*" if row.edge else ""
+    return words.NOTHING if row.lr is None else f"{row.lr:g}{star}"
