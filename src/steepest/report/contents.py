@@ -1,0 +1,85 @@
+"""What the report says and shows, in order, before it becomes a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from steepest.report.charts import Chart
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """Cells as text; `contender` is the number of the contender whose swatch stands in front."""
+
+    cells: tuple[str, ...]
+    contender: int | None = None
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as people read it."""
+
+    caption: str
+    heads: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[TableRow, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart, or one for each horizontal axis to choose from, with its words and its data."""
+
+    id: str
+    title: str
+    caption: str
+    description: str
+    choices: Mapping[str, Chart]
+    table: Table
+
+    @property
+    def chart(self) -> Chart:
+        """The one shown first, and written to files."""
+        return next(iter(self.choices.values()))
+
+    @property
+    def height(self) -> int:
+        """Room kept free until the chart is drawn."""
+        return self.chart.spec["height"] + 60
+
+
+@dataclass(frozen=True)
+class Section:
+    """Figures under one heading."""
+
+    id: str
+    title: str
+    text: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything on the page."""
+
+    title: str
+    subtitle: str
+    verdict: tuple[str, ...]
+    contenders: tuple[str, ...]
+    table: Table
+    notes: tuple[str, ...]
+    sections: tuple[Section, ...]
+    method: tuple[str, ...]
+    entrants: Table
+    environment: Mapping[str, str]
+    footer: str
+    race: Chart | None
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures of all sections."""
+        return [figure for section in self.sections for figure in section.figures]
+
+    @property
+    def pictures(self) -> list[Chart]:
+        """What is written to files: the first chart of each figure, and the race in one picture."""
+        return [*(figure.chart for figure in self.figures), *([self.race] if self.race else [])]

@@ -1,0 +1,163 @@
+"""The rows behind each chart and file, drawn from the finished runs of a journal."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from steepest.study.journal import Journal, Run
+from steepest.study.summary import Row as Result
+
+Row = dict[str, Any]
+
+# A curve of more points than pixels only makes the page heavy.
+POINTS_PER_CURVE = 100
+CURVE_COLUMNS = ("step", "pass", "seconds")
+
+
+def finite(value: Any) -> bool:
+    """Whether it is a number to draw; a journal holds None where a run had no finite value."""
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def in_order(journal: Journal) -> list[Run]:
+    """The runs by contender, phase and seed: the journal holds them in the order in which they ended."""
+    place = {contender["name"]: i for i, contender in enumerate(journal.header["contenders"])}
+    seeds = {seed: i for i, seed in enumerate(sorted({run["seed"] for run in final_runs(journal.runs)}), start=1)}
+    ordered = sorted(journal.runs, key=lambda run: (place[run["contender"]], run["phase"], run["seed"]))
+    return [{**run, "number": seeds.get(run["seed"])} for run in ordered]
+
+
+def final_runs(runs: Iterable[Run]) -> list[Run]:
+    """The runs on fresh seeds with the chosen hyperparameters."""
+    return [run for run in runs if run["phase"] == "final"]
+
+
+def tuning_runs(runs: Iterable[Run]) -> list[Run]:
+    """The runs that chose the hyperparameters."""
+    return [run for run in runs if run["phase"] == "tune"]
+
+
+def by_contender(runs: Iterable[Run]) -> dict[str, list[Run]]:
+    """The runs of each contender."""
+    groups = defaultdict(list)
+    for run in runs:
+        groups[run["contender"]].append(run)
+    return dict(groups)
+
+
+def points(run: Run, curve: str, value: str) -> Iterator[Row]:
+    """The points of a run's curve that have a finite value."""
+    recorded = run.get(curve) or {}
+    columns = {name: recorded[name] for name in (*CURVE_COLUMNS, value) if name in recorded}
+    for numbers in zip(*columns.values(), strict=True):
+        point = dict(zip(columns, numbers, strict=True))
+        if finite(point[value]):
+            yield point
+
+
+def thinned(run_points: Sequence[Row], count: int = POINTS_PER_CURVE) -> list[Row]:
+    """At most `count` points: each the mean of as many neighbours, placed at the last of them."""
+    size = math.ceil(len(run_points) / count)
+    if size <= 1:
+        return list(run_points)
+    chunks = [run_points[i : i + size] for i in range(0, len(run_points), size)]
+    return [
+        {name: fmean(p[name] for p in chunk) if name not in CURVE_COLUMNS else chunk[-1][name] for name in chunk[0]}
+        for chunk in chunks
+    ]
+
+
+def spread(runs: Iterable[Run], curve: str, value: str) -> list[Row]:
+    """Median, lowest and highest value over the seeds of each contender at each recorded pass."""
+    rows = []
+    for contender, own in by_contender(runs).items():
+        at = defaultdict(list)
+        for run in own:
+            for point in thinned(list(points(run, curve, value))):
+                at[point["pass"]].append(point)
+        rows += [_spread_at(contender, at[p], value) for p in sorted(at)]
+    return rows
+
+
+def _spread_at(contender: str, seeds: Sequence[Row], value: str) -> Row:
+    values = [point[value] for point in seeds]
+    where = {name: median(point[name] for point in seeds) for name in CURVE_COLUMNS if name in seeds[0]}
+    return {
+        "contender": contender,
+        **where,
+        "median": median(values),
+        "low": min(values),
+        "high": max(values),
+        "seeds": len(values),
+    }
+
+
+def every_point(runs: Iterable[Run], curve: str) -> list[Row]:
+    """Every recorded point of every run, as recorded."""
+    return [
+        {"contender": run["contender"], "seed": run["seed"], **dict(zip(run[curve], numbers, strict=True))}
+        for run in runs
+        for numbers in zip(*run[curve].values(), strict=True)
+    ]
+
+
+def each_run(runs: Iterable[Run]) -> list[Row]:
+    """One row a run: its hyperparameters and results without the curves."""
+    runs = list(runs)
+    names = list(dict.fromkeys(name for run in runs for name in run["hyperparameters"]))
+    results = ("train_loss", "val_acc", "val_loss", "test_acc", "steps", "ms_per_step", "diverged", "diverged_step")
+    return [
+        {"contender": run["contender"], "seed": run["seed"]}
+        | {name: run["hyperparameters"].get(name) for name in names}
+        | {name: run.get(name) for name in (*results, "stopped_by")}
+        for run in runs
+    ]
+
+
+def flat(results: Iterable[Result]) -> list[Row]:
+    """The summary's rows with a column for each number."""
+    rows = []
+    for result in results:
+        row: Row = {"contender": result.name, "tuned": result.tunes, "value": result.value, "edge": result.edge}
+        for name in ("train_loss", "val_acc", "test_acc"):
+            estimate = getattr(result, name)
+            row |= {f"{name}_mean": estimate and estimate.mean, f"{name}_sd": estimate and estimate.sd}
+        row |= {"seeds": result.finals, "ms_per_step": result.ms_per_step}
+        rows.append(row | {"diverged": result.diverged, "runs": result.runs})
+    return rows
+
+
+def sensitivity(runs: Iterable[Run], results: Iterable[Result]) -> list[Row]:
+    """How each tuning run ended against the value tried, and whether its contender went on with that value."""
+    tried = by_contender(runs)
+    return [
+        {
+            "contender": result.name,
+            "hyperparameter": result.tunes,
+            "value": run["hyperparameters"][result.tunes],
+            "val_acc": run["val_acc"],
+            "val_loss": run["val_loss"],
+            "diverged": run["diverged"],
+            "diverged_step": run["diverged_step"],
+            "chosen": run["hyperparameters"] == result.hyperparameters,
+        }
+        for result in results
+        for run in sorted(tried.get(result.name, []), key=lambda run: run["hyperparameters"][result.tunes])
+    ]
+
+
+def step_times(runs: Iterable[Run]) -> list[Row]:
+    """Median, shortest and longest time of a step, in milliseconds, over each contender's runs."""
+    rows = []
+    for contender, own in by_contender(runs).items():
+        times = [run["ms_per_step"] for run in own if finite(run.get("ms_per_step"))]
+        if times:
+            rows.append({"contender": contender, "median": median(times), "low": min(times), "high": max(times)})
+    return rows
+
+
+def diverged(runs: Iterable[Run]) -> list[Run]:
+    """The runs that stopped because the loss was lost."""
+    return [run for run in runs if run["diverged"]]

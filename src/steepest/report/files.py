@@ -1,0 +1,42 @@
+"""The report's data as CSV and its charts as SVG and PNG."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import vl_convert
+
+from steepest.report.charts import Chart, still
+from steepest.report.data import Row
+from steepest.report.looks import FONT_OF_FILES, LIGHT, config
+from steepest.report.page import vega_lite_version
+
+WIDTH = 720
+PIXELS_PER_POINT = 2.0
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> Path:
+    """One row of names, then the rows with all digits; a missing value is an empty cell."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def write_chart(folder: Path, chart: Chart, scale: float = PIXELS_PER_POINT) -> tuple[Path, Path]:
+    """The chart on white as `<name>.svg` and `<name>.png`."""
+    spec = standalone(chart)
+    svg, png = folder / f"{chart.name}.svg", folder / f"{chart.name}.png"
+    svg.write_text(vl_convert.vegalite_to_svg(spec, vl_version=vega_lite_version()), encoding="utf-8")
+    png.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=vega_lite_version(), scale=scale))
+    return svg, png
+
+
+def standalone(chart: Chart) -> dict[str, Any]:
+    """The chart's specification with its data and looks, at a fixed width."""
+    looks = {**config(LIGHT, FONT_OF_FILES), "background": LIGHT.paper}
+    width = {"width": WIDTH} if chart.spec.get("width") == "container" else {}
+    return {**still(chart.spec), **width, "datasets": chart.data, "config": looks}

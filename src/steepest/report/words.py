@@ -1,0 +1,126 @@
+"""Numbers with sensible digits, and the verdict in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from steepest.study.summary import Row as Result
+
+NOTHING = "—"
+
+
+def percent(share: float | None, decimals: int = 2) -> str:
+    """A share as a percentage.
+
+    >>> percent(0.97815)
+    '97.81 %'
+    """
+    return NOTHING if _missing(share) else f"{100 * share:.{decimals}f} %"
+
+
+def percent_sd(mean: float | None, sd: float | None, decimals: int = 2) -> str:
+    """Mean ± standard deviation of a share, as percentages.
+
+    >>> percent_sd(0.978, 0.0011), percent_sd(0.978, None)
+    ('97.80 ± 0.11 %', '97.80 %')
+    """
+    if _missing(mean) or _missing(sd):
+        return percent(mean, decimals)
+    return f"{100 * mean:.{decimals}f} ± {100 * sd:.{decimals}f} %"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with so many significant digits, in the notation of code where it is very small or large.
+
+    >>> number(0.0312345), number(0.0001), number(1e-5), number(154.2), number(2.0), number(0.1778, 2)
+    ('0.0312', '0.0001', '1e-5', '154', '2.00', '0.18')
+    """
+    if _missing(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    if exponent < -4 or exponent >= 6:
+        mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        return f"{mantissa}e{int(power)}"
+    text = f"{value:.{max(0, digits - 1 - exponent)}f}"
+    return text.rstrip("0").rstrip(".") if abs(value) < 1e-3 and "." in text else text
+
+
+def number_sd(mean: float | None, sd: float | None) -> str:
+    """Mean ± standard deviation: three digits of the mean, more where the deviation would read zero.
+
+    >>> number_sd(0.031234, 0.00114), number_sd(0.5, 0.0), number_sd(12.3, None), number_sd(0.5, 0.00021)
+    ('0.0312 ± 0.0011', '0.500', '12.3', '0.5000 ± 0.0002')
+    """
+    if _missing(mean) or _missing(sd) or mean == 0 or sd == 0:
+        return number(mean)
+    decimals = max(2 - math.floor(math.log10(abs(mean))), -math.floor(math.log10(sd)), 0)
+    return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"
+
+
+def rate(value: float | None) -> str:
+    """A tried value: two significant digits, trailing zeros left out.
+
+    >>> rate(0.001), rate(0.00316227), rate(0.1), rate(1.0), rate(3.16e-6), rate(None)
+    ('0.001', '0.0032', '0.1', '1', '3.2e-6', '—')
+    """
+    text = number(value, 2)
+    if text == NOTHING or "e" in text or "." not in text:
+        return text
+    return text.rstrip("0").rstrip(".")
+
+
+def _missing(value: Any) -> bool:
+    return value is None or not math.isfinite(value)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["adam"]), listed(["adam", "sgd"]), listed(["adam", "sgd", "gd"])
+    ('adam', 'adam and sgd', 'adam, sgd and gd')
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def times(count: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun: 1 run, 3 runs."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def verdict(results: Sequence[Result], seeds: Mapping[str, Sequence[float]]) -> tuple[str, str]:
+    """Who wins, by how much, and whether the ranges over seeds overlap; results come best first, each with a test accuracy."""
+    winner, *others = results
+    over = f"mean ± sd over {winner.test_acc.n} seeds" if winner.test_acc.n > 1 else "one seed"
+    figure = f"{_figure(winner)} ({over})"
+    if not others:
+        return f"Alone in the race, {winner.name} reaches a test accuracy of {figure}.", "There is nothing to compare it with."
+    ahead = 100 * (winner.test_acc.mean - others[0].test_acc.mean)
+    first = (
+        f"The winner is {winner.name} with a test accuracy of {figure}, "
+        f"{ahead:.2f} percentage points ahead of {others[0].name} ({_figure(others[0])})."
+    )
+    return first, _overlap(winner.name, [other.name for other in others], seeds)
+
+
+def _figure(result: Result) -> str:
+    return percent_sd(result.test_acc.mean, result.test_acc.sd)
+
+
+def _overlap(winner: str, others: Sequence[str], seeds: Mapping[str, Sequence[float]]) -> str:
+    if len(seeds[winner]) < 2:
+        return "With one seed, how much of this is chance cannot be told."
+    lowest = min(seeds[winner])
+    close = [name for name in others if max(seeds[name]) >= lowest]
+    if not close:
+        return (
+            f"The ranges over seeds do not overlap: {winner}’s worst seed ({percent(lowest)}) is better than the best "
+            f"seed of any other."
+        )
+    one = len(close) == 1
+    return (
+        f"Its range over seeds overlaps {'that' if one else 'those'} of {listed(close)}, so this race alone does not "
+        f"separate {'the two' if one else 'them'}."
+    )
