@@ -6,6 +6,7 @@ r ← r + g²
 """
 
 import re
+import unicodedata
 
 GREEK = {"alpha": "α", "delta": "δ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "pi": "π", "rho": "ρ", "tau": "τ"}
 SYMBOLS = {**GREEK, "Delta": "Δ", "leftarrow": "←", "qquad": "  "}
@@ -27,7 +28,7 @@ def _line(latex: str) -> str:
     text = re.sub(r"\^(\w)", lambda m: RAISED.get(m[1], m[0]), text)
     text = re.sub(r"_(\d)", lambda m: LOWERED.get(m[1], m[0]), text)
     text = re.sub(r"\\([A-Za-z]+)", lambda m: SYMBOLS.get(m[1], m[1]), text)
-    return re.sub(r"\\[, ] ?", " ", text).replace("-", "−").strip()
+    return unicodedata.normalize("NFC", re.sub(r"\\[, ] ?", " ", text).replace("-", "−").strip())
 
 
 def _grouped(latex: str) -> str:

@@ -52,36 +52,20 @@ def race(
     by --out (steepest-race-WORKLOAD unless given); the same command again continues there.
     """
     from steepest import report
-    from steepest.study import DEFAULT, race
+    from steepest.study import DEFAULT, carry_out, plan
 
     settings = {"passes": passes, "rates": rates, "seeds": seeds}
-    given = {name: value for name, value in settings.items() if value is not None}
-    folder = _folder(workload, out)
+    given = {**(QUICK if quick else {}), **{name: value for name, value in settings.items() if value is not None}}
+    study = plan(workload, _names(optimizers) or DEFAULT, until=until or (), batch_size=batch_size, seed=seed, **given)
+    folder = out_folder(out or study.folder)
     with _watching(folder) as watch:
-        outcome = race(
-            workload,
-            _names(optimizers) or DEFAULT,
-            folder=folder,
-            until=until or (),
-            batch_size=batch_size,
-            seed=seed,
-            jobs=jobs,
-            watch=watch,
-            **{**(QUICK if quick else {}), **given},
-        )
+        outcome = carry_out(study, folder, jobs, watch)
     page = report.write(folder)
     if as_json:
         print_json({"contenders": [row.columns for row in outcome.rows]})
         progress().print(f"The report: {page}", soft_wrap=True)
     else:
         _show(outcome, page)
-
-
-def _folder(name: str, out: Path | None) -> Path:
-    """The folder to work in, found to be writable before anything is trained."""
-    from steepest.workloads import workload
-
-    return out_folder(out or f"steepest-race-{workload(name).name}")
 
 
 def _names(options: list[str] | None) -> list[str]:

@@ -45,8 +45,8 @@ class Clock:
 
     def __init__(self) -> None:
         self.started = time.monotonic()
-        self.found = self.done = 0
-        self.cost_found = 0.0
+        self.found: tuple[int, float] | None = None
+        self.done = 0
         self.ends: float | None = None
 
     def look(self, status: Status) -> None:
@@ -55,12 +55,12 @@ class Clock:
         costs = [(_cost(trial), trial.key in keys) for trial in status.trials]
         done = sum(cost for cost, is_done in costs if is_done)
         left = sum(cost for cost, is_done in costs if not is_done) + _finals_to_come(status)
-        if not self.done and not self.cost_found:
-            self.found, self.cost_found = len(keys), done
         self.done = len(keys)
-        if self.done - self.found >= RUNS_BEFORE_AN_ESTIMATE:
+        self.found = self.found or (self.done, done)
+        runs_found, cost_found = self.found
+        if self.done - runs_found >= RUNS_BEFORE_AN_ESTIMATE:
             now = time.monotonic()
-            self.ends = now + (now - self.started) * left / (done - self.cost_found)
+            self.ends = now + (now - self.started) * left / (done - cost_found)
 
     def __str__(self) -> str:
         now = time.monotonic()
@@ -88,8 +88,7 @@ def _duration(seconds: float) -> str:
 
 def _lines(console: Console, clock: Clock) -> Watch:
     def watch(status: Status) -> None:
-        before = clock.done
-        first = before == 0 and not clock.cost_found
+        before, first = clock.done, clock.found is None
         clock.look(status)
         if first and status.journal.runs:
             console.print(f"{len(status.journal.runs)} runs are finished already")
@@ -125,7 +124,7 @@ def _live_table(console: Console, clock: Clock) -> Iterator[Watch]:
         clock.look(status)
         table[:] = [_table(status), _legend(status)]
 
-    with Live(get_renderable=screen, console=console, refresh_per_second=4, transient=True):
+    with Live(get_renderable=screen, console=console, refresh_per_second=1, transient=True):
         yield watch
 
 

@@ -2,7 +2,7 @@
 
 from steepest.study.contenders import CONTENDERS, DEFAULT, Contender, contenders
 from steepest.study.journal import FolderBusy, Journal, read
-from steepest.study.race import Outcome, Status, Study, race
+from steepest.study.protocol import Outcome, Status, Study, carry_out, plan, race
 from steepest.study.summary import Estimate, Row, summary
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "Row",
     "Status",
     "Study",
+    "carry_out",
     "contenders",
+    "plan",
     "race",
     "read",
     "summary",

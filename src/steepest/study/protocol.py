@@ -47,9 +47,12 @@ class Study:
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("rates", 1), ("seeds", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"Invalid {name}: {value!r}; allowed is a whole number, {least} or above")
+            refuse_unless_whole(name.replace("_", " "), getattr(self, name), least)
+
+    @property
+    def folder(self) -> str:
+        """Where its journal lies unless somebody says otherwise."""
+        return f"steepest-race-{self.workload.name}"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -91,6 +94,12 @@ class Study:
             batch_size=None if contender.whole_pass else self.batch_size,
             final=final,
         )
+
+
+def refuse_unless_whole(name: str, value: Any, least: int) -> None:
+    """Raises ValueError for anything but a whole number that is large enough."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"Invalid {name}: {value!r}; allowed is a whole number, {least} or above")
 
 
 def _share(limit: float) -> float:
@@ -144,7 +153,19 @@ def race(
     Raises ValueError for bad input, `FolderBusy` when another process works on the folder.
     """
     study = plan(what, who, until=until, passes=passes, rates=rates, seeds=seeds, batch_size=batch_size, seed=seed)
-    folder = Path(folder if folder is not None else f"steepest-race-{study.workload.name}")
+    return carry_out(study, folder, jobs, watch)
+
+
+def carry_out(
+    study: Study,
+    folder: Path | str | None = None,
+    jobs: int | None = None,
+    watch: Callable[[Status], None] | None = None,
+) -> Outcome:
+    """Run the trials of a study that its folder does not hold yet."""
+    if jobs is not None:
+        refuse_unless_whole("jobs", jobs, 1)
+    folder = Path(folder if folder is not None else study.folder)
     with opened(folder, header(study)) as journal:
         return Outcome(folder, tuple(_run(study, journal, jobs, watch)))
 
@@ -166,10 +187,10 @@ def plan(
     ends = criteria(until)
     if not any(c.is_budget for c in ends):
         ends = (Criterion("passes", passes), *ends)
-    study = Study(chosen, tuple(dict.fromkeys(rows)), ends, batch_size or chosen.batch_size, **settings)
     if batch_size is not None:
         _refuse_batch(batch_size, chosen)
-    return study
+    size = chosen.batch_size if batch_size is None else batch_size
+    return Study(chosen, tuple(dict.fromkeys(rows)), ends, size, **settings)
 
 
 def _refuse_batch(size: int, what: Workload) -> None:

@@ -1,0 +1,193 @@
+"""The race and the list as a person meets them on the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from small import SMALL
+from steepest import report
+from steepest.cli import main
+from steepest.cli.race_progress import Clock
+from steepest.rules import METHODS
+from steepest.schedules import SCHEDULES
+from steepest.study import race as run_race
+from steepest.study.protocol import Status, called_for, plan
+from steepest.workloads import WORKLOADS, Data, workload
+from steepest.workloads.mnist import digits
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """`steepest race small`, in an empty folder, without the report."""
+    monkeypatch.setitem(WORKLOADS, "small", SMALL)
+    monkeypatch.setattr(report, "write", lambda folder: folder / "report.html")
+    monkeypatch.chdir(tmp_path)
+    return ["race", "small", "--passes", "2", "--rates", "3", "--seeds", "2", "--jobs", "1"]
+
+
+def test_json_is_one_document_on_stdout_and_nothing_else(tiny, capsys, tmp_path):
+    assert main([*tiny, "--optimizers", "gd,sgd", "-o", "adadelta", "--json"]) == 0
+    out, err = capsys.readouterr()
+    rows = json.loads(out)["contenders"]
+    assert {row["name"] for row in rows} == {"gd", "sgd", "adadelta"}
+    for row in rows:
+        assert {"name", "lr", "train_loss", "val_acc", "test_acc", "ms_per_step", "diverged"} <= set(row)
+        assert set(row["test_acc"]) == {"mean", "sd", "n"}
+        assert (row["lr"] is None) == (row["name"] == "adadelta")
+    assert "report.html" in err
+    assert (tmp_path / "steepest-race-small" / "journal.jsonl").exists()
+
+
+def test_the_table_has_a_row_for_each_and_says_where_the_report_lies(tiny, capsys):
+    assert main([*tiny, "--contenders", "adam,adadelta", "--out", "here"]) == 0
+    out, err = capsys.readouterr()
+    assert "over 2 fresh seeds" in out
+    assert "adadelta has no learning rate; δ = " in out
+    assert "here/report.html" in out
+    assert sum(line.startswith(("adam ", "adadelta ", " adam ", " adadelta ")) for line in out.splitlines()) >= 2
+    lines = err.splitlines()
+    assert len(lines) >= 10
+    assert all("tuning" in line or "final" in line for line in lines)
+
+
+def test_the_same_command_again_trains_nothing(tiny, capsys):
+    command = [*tiny, "--optimizers", "sgd", "--json"]
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    assert main(command) == 0
+    again = capsys.readouterr()
+    assert again.out == first
+    assert "finished already" in again.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["race", "mnits"], "unknown workload 'mnits'; did you mean 'mnist'?"),
+        (["race", "small", "-o", "adma"], "unknown contender 'adma'; did you mean 'adam'?"),
+        (["race", "small", "--batch-size", "0"], "Invalid batch size: 0"),
+        (["race", "small", "--batch-size", "61"], "small has 60 examples, allowed is 1 to 60"),
+        (["race", "small", "--rates", "0"], "Invalid rates: 0"),
+        (["race", "small", "--until", "los=3"], "did you mean 'loss'?"),
+        (["race", "small", "--batchsize", "3"], "did you mean --batch-size?"),
+        (["race", "small", "--out", "a-file"], "is a file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tiny, capsys, arguments, words):
+    Path("a-file").touch()
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert words in err
+
+
+def test_no_folder_is_left_behind_by_bad_input(tiny, capsys, tmp_path):
+    main(["race", "small", "-o", "adma"])
+    assert list(tmp_path.iterdir()) == []
+
+
+SLOW = """
+import sys, time
+from dataclasses import replace
+sys.path.insert(0, {here!r})
+import small
+from steepest.cli import main
+from steepest.workloads import WORKLOADS
+
+if __name__ == "__main__":
+    WORKLOADS["small"] = small.SMALL
+    sys.exit(main({arguments!r}))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_an_interrupt_stops_cleanly_and_the_race_goes_on_later(tmp_path):
+    arguments = ["race", "small", "--passes", "300", "--jobs", "2", "--out", str(tmp_path / "study"), "-o", "sgd"]
+    program = tmp_path / "race.py"
+    program.write_text(SLOW.format(here=str(HERE), arguments=arguments))
+    journal = tmp_path / "study" / "journal.jsonl"
+    # a session of its own: the interrupt goes to the workers too, as it does from a keyboard
+    process = subprocess.Popen([sys.executable, program], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    last = err.splitlines()[-1]
+    assert last.startswith("steepest: interrupted; ")
+    assert "run the same command again to continue" in last
+    assert alone(process.pid)
+
+
+def alone(group: int) -> bool:
+    """Whether nobody of the process group is left, soon."""
+    for _ in range(200):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_real_race_on_some_of_mnists_digits(tmp_path):
+    def some():
+        data = digits()
+        return Data(data.train[:2000], data.validation[:500], data.test[:500])
+
+    few = replace(workload("mnist"), data=some)
+    outcome = run_race(few, ["gd", "sgd", "adam"], folder=tmp_path, passes=2, rates=3, seeds=2, jobs=1)
+    accuracy = {row.name: row.test_acc.mean for row in outcome.rows}
+    assert accuracy["adam"] > 0.8
+    assert accuracy["gd"] < accuracy["adam"]
+
+
+def test_time_left_counts_the_final_runs_that_are_not_planned_yet(monkeypatch):
+    study = plan(SMALL, ["sgd"], passes=5, rates=4, seeds=3)
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    clock = Clock()
+
+    class Journal:
+        keys: set = set()  # noqa: RUF012
+
+    status = Status(study, Journal(), called_for(study, []))
+    clock.look(status)
+    assert str(clock) == "0:00"
+    now[0] = 8.0
+    Journal.keys = {trial.key for trial in status.trials}
+    clock.look(status)
+    # four runs of 2 passes took 8 seconds; three of 5 are to come
+    assert str(clock) == "0:08, about 0:15 left"
+
+
+def test_list_names_everything_that_the_commands_take(capsys):
+    assert main(["list", "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)
+    names = {kind: [row["name"] for row in rows] for kind, rows in known.items()}
+    assert names["optimizers"] == list(METHODS)
+    assert names["schedules"] == list(SCHEDULES)
+    assert names["workloads"] == ["mnist", "mnist-softmax", "mnist-mlp"]
+    assert {"quartic", "nice", "harder", "rosenbrock", "beale", "himmelblau", "saddle"} <= set(names["functions"])
+    verdicts = {row["name"]: row["sufficient"] for row in known["schedules"]}
+    assert [name for name, holds in verdicts.items() if holds] == ["inverse"]
+    assert all(row["equation"] and row["reference"] for row in known["optimizers"])
+
+
+def test_list_prints_equations_that_a_terminal_can_show(capsys):
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "θ ← θ − ε ŝ/(√r\u0302 + δ)" in out
+    assert "\\" not in out

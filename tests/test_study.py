@@ -1,0 +1,338 @@
+"""Fair rules, a journal that loses nothing, and a summary computed from it alone."""
+
+import json
+import statistics
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from filelock import FileLock
+
+from small import SMALL, SMALL_DROPOUT
+from steepest.rules import METHODS
+from steepest.study import CONTENDERS, DEFAULT, Contender, FolderBusy, contenders, protocol, race, read, summary
+from steepest.study.contenders import first_places, more_places
+from steepest.study.journal import finite
+from steepest.study.protocol import called_for, plan
+from steepest.trial import Result, Trial
+
+SHORT = {"passes": 2, "rates": 3, "seeds": 2, "jobs": 1}
+
+
+# --------------------------------------------------------------------------------------------------------- contenders
+
+
+def test_the_lecture_races_by_default():
+    nine = ["gd", "sgd", "sgd-linear", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam"]
+    assert list(DEFAULT) == nine
+    assert set(METHODS) <= set(CONTENDERS)
+
+
+@pytest.mark.parametrize("contender", CONTENDERS.values(), ids=CONTENDERS)
+def test_a_grid_is_half_decades_around_the_rules_own_centre(contender):
+    values = [contender.value(place) for place in first_places(7)]
+    assert all(b / a == pytest.approx(10**0.5, rel=0.01) for a, b in pairwise(values))
+    tuned = next(h for h in contender.rule.hyperparameters if h.name == contender.tunes)
+    assert values[3] == pytest.approx(contender.centre or tuned.search)
+    assert all(tuned.check(value) for value in values)
+    assert contender.hyperparameters(0.5) == {**contender.rule.defaults, contender.tunes: 0.5}
+
+
+def test_more_places_lie_beyond_the_end_that_is_nearer():
+    assert more_places([-3, -2, -1, 0, 1, 2, 3], best=2, count=2) == [4, 5]
+    assert more_places([-3, -2, -1, 0, 1, 2, 3], best=-1, count=2) == [-5, -4]
+
+
+def test_an_unknown_contender_gets_the_nearest_name():
+    with pytest.raises(ValueError, match=r"unknown contender 'adma'; did you mean 'adam'\?"):
+        contenders(["sgd", "adma"])
+    with pytest.raises(ValueError, match="at least one contender"):
+        plan(SMALL, [])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"rates": 0}, "Invalid rates: 0"),
+        ({"seeds": 0}, "Invalid seeds: 0"),
+        ({"seed": -1}, "Invalid seed: -1"),
+        ({"passes": 0}, "Invalid passes: 0"),
+        ({"batch_size": 0}, "Invalid batch size: 0; small has 60 examples, allowed is 1 to 60"),
+        ({"batch_size": 61}, "Invalid batch size: 61; small has 60 examples"),
+        ({"batch_size": 2.5}, "Invalid batch size: 2.5"),
+        ({"jobs": 0}, "Invalid jobs: 0"),
+        ({"until": ["los=1"]}, "did you mean 'loss'"),
+    ],
+)
+def test_bad_settings_are_refused_before_anything_is_written(tmp_path, settings, words):
+    with pytest.raises(ValueError, match=words):
+        race(SMALL, folder=tmp_path / "study", **settings)
+    assert not (tmp_path / "study").exists()
+
+
+# --------------------------------------------------------------------------------------------------------- the protocol
+
+
+def invented(trial: Trial, val_acc: float) -> dict:
+    """A finished run as the journal has it."""
+    result = Result({}, {}, 1.0, val_acc, 1.0, val_acc if trial.final else None, 1, 1.0, False, None, "passes=1")
+    return protocol.record(trial, result)
+
+
+def play(study, val_acc):
+    """All runs of a study whose accuracies are invented; returns them in order."""
+    runs = []
+    while left := [t for t in called_for(study, runs) if t.key not in {run["key"] for run in runs}]:
+        runs += [invented(trial, val_acc(trial)) for trial in left]
+    return runs
+
+
+def peaked_at(place):
+    """Accuracies with their peak at this place of the momentum grid; all other contenders' peaks are in the middle."""
+
+    def val_acc(trial):
+        contender = CONTENDERS[trial.contender]
+        wanted = place if contender.name == "momentum" else 0
+        places = {contender.value(p): p for p in range(-20, 21)}
+        return 1 - abs(places[trial.hyperparameters[contender.tunes]] - wanted) / 100
+
+    return val_acc
+
+
+@pytest.mark.parametrize(
+    ("place", "tried", "chosen", "edge"),
+    [(0, 7, 0, None), (2, 7, 2, None), (3, 9, 3, None), (-4, 9, -4, None), (5, 11, 5, None), (9, 11, 7, "high")],
+)
+def test_the_grid_grows_for_all_when_the_best_of_one_lies_at_its_end(tmp_path, place, tried, chosen, edge):
+    study = plan(SMALL, ["sgd", "momentum", "adadelta"], seeds=2)
+    runs = play(study, peaked_at(place))
+    for name in ("sgd", "momentum", "adadelta"):
+        own = [run for run in runs if run["contender"] == name]
+        assert [run["phase"] for run in own] == ["tune"] * tried + ["final"] * 2
+    final = next(run for run in runs if run["contender"] == "momentum" and run["phase"] == "final")
+    assert final["hyperparameters"]["lr"] == CONTENDERS["momentum"].value(chosen)
+    journal = written(tmp_path, protocol.header(study), runs)
+    assert {row.name: row.edge for row in summary(journal)} == {"sgd": None, "adadelta": None, "momentum": edge}
+
+
+def test_the_choice_is_frozen_before_fresh_seeds_and_only_they_see_the_test_split():
+    study = plan(SMALL, ["gd", "sgd", "adam"])
+    runs = play(study, lambda trial: 0.5)
+    phases = [run["phase"] for run in runs]
+    assert phases == sorted(phases, reverse=True)
+    tuning = {run["seed"] for run in runs if run["phase"] == "tune"}
+    final = {run["contender"]: [] for run in runs}
+    for run in runs:
+        assert (run["test_acc"] is None) == (run["phase"] == "tune")
+        if run["phase"] == "final":
+            final[run["contender"]].append(run["seed"])
+    assert len(tuning) == 1
+    assert final["gd"] == final["sgd"] == final["adam"]
+    assert len({*final["gd"], *tuning}) == study.seeds + 1
+
+
+def test_every_contender_has_the_same_budget_and_batch():
+    study = plan(SMALL, DEFAULT, passes=5, batch_size=6)
+    trials = called_for(study, [])
+    assert {tuple(map(str, t.until)) for t in trials} == {("passes=2",)}
+    assert {t.batch_size for t in trials} == {None, 6}
+    assert {t.contender for t in trials if t.batch_size is None} == {"gd"}
+
+
+@pytest.mark.parametrize(
+    ("until", "tuning", "final"),
+    [
+        ([], ["passes=2"], ["passes=5"]),
+        (["loss=0.1"], ["passes=2", "loss=0.1"], ["passes=5", "loss=0.1"]),
+        (["steps=1000"], ["steps=400"], ["steps=1000"]),
+        (["passes=0.5"], ["passes=0.5"], ["passes=0.5"]),
+    ],
+)
+def test_tuning_has_a_share_of_the_budget_and_the_same_targets(until, tuning, final):
+    study = plan(SMALL, ["sgd"], until=until)
+    assert [str(c) for c in study.tuning_until] == tuning
+    assert [str(c) for c in study.until] == final
+
+
+def test_a_diverged_run_never_wins_and_is_counted(tmp_path):
+    outcome = race(SMALL, [Contender("wild", "sgd", centre=1e5)], folder=tmp_path, **SHORT)
+    row = outcome.rows[0]
+    assert row.diverged == sum(run["diverged"] for run in read(tmp_path).runs) > 0
+    assert row.runs == len(read(tmp_path).runs)
+    assert all(run["val_acc"] is not None for run in read(tmp_path).runs)
+
+
+# ---------------------------------------------------------------------------------------------------------- the journal
+
+
+def written(folder, header, runs):
+    lines = [json.dumps(finite(line)) for line in (header, *runs)]
+    folder.joinpath("journal.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read(folder)
+
+
+def results(folder):
+    """Everything of a study that is no timing, by trial."""
+    found = {}
+    for run in read(folder).runs:
+        found[run["key"]] = {k: v for k, v in run.items() if k not in ("ms_per_step", "finished")}
+        found[run["key"]]["curve"] = {k: v for k, v in run["curve"].items() if k != "seconds"}
+    return found
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_two_processes_give_the_same_bits_as_one(tmp_path):
+    one = race(SMALL_DROPOUT, ["gd", "nesterov", "adam"], folder=tmp_path / "one", **SHORT)
+    two = race(SMALL_DROPOUT, ["gd", "nesterov", "adam"], folder=tmp_path / "two", **{**SHORT, "jobs": 2})
+    assert results(tmp_path / "one") == results(tmp_path / "two")
+    assert [row.name for row in one.rows] == [row.name for row in two.rows]
+
+
+def test_every_line_is_strict_json_even_when_runs_diverge(tmp_path):
+    race(SMALL, [Contender("wild", "sgd", centre=1e38), CONTENDERS["adam"]], folder=tmp_path, **SHORT)
+    lines = (tmp_path / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+    parsed = [json.loads(line, parse_constant=refuse) for line in lines]
+    assert any(None in line["curve"]["train_loss"] for line in parsed[1:])
+    assert parsed[0]["kind"] == "study"
+    assert {line["kind"] for line in parsed[1:]} == {"trial"}
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """The trials that really run."""
+    ran = []
+    original = protocol.results
+
+    def counting(trials, jobs):
+        for trial, result in original(trials, jobs):
+            ran.append(trial.key)
+            yield trial, result
+
+    monkeypatch.setattr(protocol, "results", counting)
+    return ran
+
+
+def test_the_same_command_continues_and_nothing_runs_twice(tmp_path, counted):
+    class Interrupted(Exception):
+        pass
+
+    def watch(status):
+        if len(status.journal.runs) in stops:
+            stops.remove(len(status.journal.runs))
+            raise Interrupted
+
+    stops = [1, 4, 7, 8]
+    names = ["sgd", "adam"]
+    for _ in range(4):
+        with pytest.raises(Interrupted):
+            race(SMALL, names, folder=tmp_path / "cut", watch=watch, **SHORT)
+    race(SMALL, names, folder=tmp_path / "cut", watch=watch, **SHORT)
+    in_pieces = list(counted)
+    race(SMALL, names, folder=tmp_path / "whole", **SHORT)
+    assert sorted(in_pieces) == sorted(counted[len(in_pieces) :])
+    assert results(tmp_path / "cut") == results(tmp_path / "whole")
+    before = len(counted)
+    race(SMALL, names, folder=tmp_path / "whole", **SHORT)
+    assert len(counted) == before
+
+
+@pytest.mark.parametrize("kept", [0, 1, 40, 500, -1])
+def test_a_torn_last_line_is_forgotten(tmp_path, counted, kept):
+    race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+    whole, journal = results(tmp_path), tmp_path / "journal.jsonl"
+    *lines, last = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines) + last[:kept])
+    assert len(read(tmp_path).runs) == len(whole) - 1
+    counted.clear()
+    race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+    assert len(counted) == 1
+    assert results(tmp_path) == whole
+
+
+def test_a_torn_first_line_is_a_new_study(tmp_path):
+    tmp_path.joinpath("journal.jsonl").write_bytes(b'{"kind": "stu')
+    race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+    assert read(tmp_path).header["kind"] == "study"
+
+
+def test_a_damaged_line_elsewhere_is_named(tmp_path):
+    race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+    journal = tmp_path / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2][:50] + b"\n"
+    journal.write_bytes(b"".join(lines))
+    with pytest.raises(ValueError, match="line 3 of .*journal.jsonl is damaged; remove that line"):
+        race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seeds": 3}, "holds a study with seeds = 2, not 3; choose another folder with --out"),
+        ({"seed": 1}, "seed = 0, not 1"),
+        ({"batch_size": 7}, "batch_size = 8, not 7"),
+        ({"until": ["loss=0.1"]}, "until = passes=2, not passes=2, loss=0.1"),
+    ],
+)
+def test_a_study_with_other_settings_is_refused(tmp_path, change, words):
+    race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+    before = tmp_path.joinpath("journal.jsonl").read_bytes()
+    with pytest.raises(ValueError, match=words):
+        race(SMALL, ["sgd"], folder=tmp_path, **{**SHORT, **change})
+    assert tmp_path.joinpath("journal.jsonl").read_bytes() == before
+
+
+def test_another_file_in_the_journals_place_is_left_alone(tmp_path):
+    tmp_path.joinpath("journal.jsonl").write_text('{"kind": "diary"}\n')
+    with pytest.raises(ValueError, match="is no journal of a study"):
+        race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+    assert tmp_path.joinpath("journal.jsonl").read_text() == '{"kind": "diary"}\n'
+
+
+def test_the_second_process_on_a_folder_is_told(tmp_path):
+    with FileLock(tmp_path / ".lock"), pytest.raises(FolderBusy, match="in use by another race"):
+        race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+
+
+def test_a_folder_without_a_study_says_so(tmp_path):
+    with pytest.raises(ValueError, match="holds no study"):
+        read(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------------------------- the summary
+
+
+def test_the_summary_is_that_of_the_final_runs_best_first(tmp_path):
+    outcome = race(SMALL, ["gd", "adam", "adadelta"], folder=tmp_path, **SHORT)
+    journal = read(tmp_path)
+    assert summary(journal) == list(outcome.rows)
+    means = [row.test_acc.mean for row in outcome.rows]
+    assert means == sorted(means, reverse=True)
+    for row in outcome.rows:
+        finals = [run for run in journal.runs if run["contender"] == row.name and run["phase"] == "final"]
+        accuracies = [run["test_acc"] for run in finals]
+        assert vars(row.test_acc) == {
+            "mean": pytest.approx(statistics.mean(accuracies)),
+            "sd": pytest.approx(statistics.stdev(accuracies)),
+            "n": 2,
+        }
+        assert row.train_loss.mean == pytest.approx(statistics.mean(run["train_loss"] for run in finals))
+        assert row.hyperparameters == finals[0]["hyperparameters"]
+        assert (row.lr is None) == (row.name == "adadelta")
+
+
+def test_the_order_of_the_lines_does_not_matter(tmp_path):
+    race(SMALL, ["gd", "adam"], folder=tmp_path, **SHORT)
+    journal = read(tmp_path)
+    assert summary(replace(journal, runs=journal.runs[::-1])) == summary(journal)
+
+
+def test_a_study_that_has_just_begun_has_rows_without_results(tmp_path):
+    journal = written(tmp_path, protocol.header(plan(SMALL, ["gd", "adam"])), [])
+    assert [(row.name, row.value, row.test_acc, row.runs) for row in summary(journal)] == [
+        ("gd", None, None, 0),
+        ("adam", None, None, 0),
+    ]
