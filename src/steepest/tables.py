@@ -71,7 +71,7 @@ class Table:
 
     def numeric(self, index: int) -> bool:
         """Whether a column holds numbers (and dots), which stand to the right."""
-        return all(value is None or isinstance(value, int | float) or value == DOTS for value in self.column(index))
+        return all(value in (None, DOTS, "") or _is_number(str(value)) for value in self.column(index))
 
     def column(self, index: int) -> list[Any]:
         """The values of a column."""

@@ -14,6 +14,7 @@ import rich.table
 import typer
 from rich.console import Console
 
+from steepest.pictures import Spec, save
 from steepest.tables import Table
 
 Out = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write; created if it is missing.")]
@@ -90,11 +91,9 @@ def print_table(out: Console, table: Table) -> None:
     out.print(shown)
 
 
-def write(folder: Path, stem: str, chart: Any, rows: Table, table: Table) -> None:
-    """Write the rows as CSV, the table as LaTeX and the chart as SVG, PNG and PDF, and say on stderr where they lie."""
-    from steepest.pictures import save
-
+def write(folder: Path, stem: str, picture: Spec, rows: Table, table: Table) -> None:
+    """Write the rows as CSV, the table as LaTeX, the picture as SVG, PNG and PDF; say on stderr where they lie."""
     folder.joinpath(f"{stem}.csv").write_text(rows.csv(), encoding="utf-8")
     folder.joinpath(f"{stem}.tex").write_text(table.latex(), encoding="utf-8")
-    endings = ["csv", "tex", *(path.suffix[1:] for path in save(chart, folder / stem))]
+    endings = ["csv", "tex", *(path.suffix[1:] for path in save(picture, folder / stem))]
     progress().print(f"Written: {folder / stem}.{{{','.join(endings)}}}", soft_wrap=True)

@@ -40,7 +40,7 @@ def _option(h: Hyperparameter) -> inspect.Parameter:
 def descend(
     function: Annotated[
         str,
-        typer.Argument(help="A function's name (see steepest list) or an expression such as 'x**4 - 2*x**2 + y**2'."),
+        typer.Argument(help="A function's name (see steepest list), or an expression such as 'x**4 - x**2 + y**2'."),
     ] = "quartic",
     optimizer: Annotated[
         list[str] | None, typer.Option("--optimizer", "-o", help="A method; may be given several times. [default: sgd]")
@@ -79,7 +79,7 @@ def descend(
         _show(result, all_rows)
         folder = folder or out_folder(f"steepest-descend-{_slug(function)}")
     if folder:
-        write(folder, stem, result.chart, rows=result.steps, table=result.short_table)
+        write(folder, stem, result.picture, rows=result.steps, table=result.short_table)
     if as_json:
         print_json(result.json())
 

@@ -18,6 +18,7 @@ from steepest.descend.descent import velocity_slot
 from steepest.descend.functions import FUNCTIONS, Function, Point, function
 from steepest.descend.run import MOST_STEPS, OPTIMIZERS, WITHOUT_RATE, Run, check_optimizer, run
 from steepest.names import unknown
+from steepest.pictures import Spec, svg
 from steepest.rules.rule import as_float
 from steepest.schedules import SCHEDULES
 from steepest.tables import Column, Table, number
@@ -84,7 +85,10 @@ class Descent:
         columns = (
             Column("optimizer", "optimizer"),
             Column("steps", "steps"),
-            *(Column(v, "θ" if self.function.dimension == 1 else v, digits=9) for v in self.function.formula.variables),
+            *(
+                Column(v, "θ" if self.function.dimension == 1 else v, digits=9 if self.function.dimension == 1 else 6)
+                for v in self.function.formula.variables
+            ),
             Column("value", "f(θ)", r"$f(\theta)$"),
             Column("outcome", "outcome"),
         )
@@ -102,14 +106,14 @@ class Descent:
             return ""
         distances = [float(np.linalg.norm(np.subtract(run.end, p))) for p in self.minima]
         nearest = int(np.argmin(distances))
-        name = f"{self._kind(nearest)} minimum {_text(self.minima[nearest])}"
+        name = " ".join([*self._kind(nearest), "minimum", _text(self.minima[nearest])])
         return f"at the {name}" if distances[nearest] <= NEAR else f"{distances[nearest]:.3g} from the {name}"
 
-    def _kind(self, index: int) -> str:
+    def _kind(self, index: int) -> list[str]:
         heights = [self.function.value(np.array(p)) for p in self.minima]
         if len(heights) == 1 or max(heights) - min(heights) < 1e-9:
-            return ""
-        return "global" if heights[index] - min(heights) < 1e-9 else "local"
+            return []
+        return ["global" if heights[index] - min(heights) < 1e-9 else "local"]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -119,11 +123,18 @@ class Descent:
         return ()
 
     @cached_property
-    def chart(self) -> Any:
-        """The picture, an Altair chart."""
+    def picture(self) -> Spec:
+        """The picture, a Vega-Lite specification."""
         from steepest.descend.picture import picture
 
         return picture(self.runs)
+
+    @property
+    def chart(self) -> Any:
+        """The picture as an Altair chart, to change it."""
+        import altair
+
+        return altair.Chart.from_dict(self.picture, validate=False)
 
     def json(self) -> dict[str, Any]:
         """Everything as a document for `json.dumps`."""
@@ -135,9 +146,7 @@ class Descent:
         }
 
     def _repr_html_(self) -> str:
-        from steepest.pictures import svg
-
-        return svg(self.chart) + self.short_table.html()
+        return svg(self.picture) + self.short_table.html()
 
 
 def descend(

@@ -1,37 +1,55 @@
 """Pictures of descents: the path on the curve in one dimension, on contours in two; side by side for several rules."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
-import altair as alt
 import contourpy
 import numpy as np
 
 from steepest.descend.functions import Function, Point, Range
 from steepest.descend.run import Run
-from steepest.pictures import ACCENT, INK, QUIET, chart_of
+from steepest.pictures import ACCENT, INK, QUIET, Rows, Spec, axis, finished, layer, scale
 from steepest.tables import number
 
 __all__ = ["picture"]
 
-MOST_POINTS = 1000
-CURVE_POINTS = 400
-GRID_POINTS = 140
-LEVELS = 16
+CURVE_POINTS = 300
 DECADES_FOR_LOG = 1.5
 CONTOUR_COLOURS = ["#33658a", "#c3d5e3"]
-SINGLE, PANEL = (620, 420), (270, 200)
+CROSS = "M -1 -1 L 1 1 M -1 1 L 1 -1"
+FAR = 20.0  # widths of the view; renderers lose lines that end farther off
+NOTHING = 1e-5  # of where the path starts: what is nearer to 0 is written as 0
 
 
-def picture(runs: Sequence[Run]) -> Any:
+@dataclass(frozen=True)
+class Size:
+    """A panel's width and height, the contours' number and grid, the most dots on a path and the path's weight."""
+
+    width: int
+    height: int
+    levels: int
+    grid: int
+    dots: int
+    weight: float
+
+
+SINGLE = Size(620, 420, levels=14, grid=140, dots=1000, weight=1.0)
+PANEL = Size(270, 200, levels=10, grid=90, dots=150, weight=0.7)
+
+
+def picture(runs: Sequence[Run]) -> Spec:
     """One panel a run, with the title and legend that explain it."""
     function = runs[0].function
     single = len(runs) == 1
+    size = SINGLE if single else PANEL
     view = _view(function, runs)
-    ground = _curve(function, view) if function.dimension == 1 else _contours(function, view)
-    panels = [_panel(ground, run, SINGLE if single else PANEL, single) for run in runs]
-    chart = panels[0] if single else alt.concat(*panels, columns=3, spacing=22)
-    return chart_of(chart, _title(runs), _subtitle(runs))
+    ground, rows = _curve(function, view[0]) if function.dimension == 1 else _contours(function, view, size)
+    shape = {"width": size.width, "height": size.height}
+    panels = [{"layer": [*ground, *_path(run, view, size)], **shape} for run in runs]
+    if single:
+        return finished(panels[0], _title(runs), _subtitle(runs), ground=rows)
+    titled = [{**panel, "title": _panel_title(run)} for panel, run in zip(panels, runs, strict=True)]
+    return finished({"concat": titled, "columns": 3, "spacing": 22}, _title(runs), _subtitle(runs), ground=rows)
 
 
 def _title(runs: Sequence[Run]) -> str:
@@ -40,137 +58,132 @@ def _title(runs: Sequence[Run]) -> str:
     return f"{_capital(runs[0].title)} on {what}" if len(runs) == 1 else f"{len(runs)} methods on {what}"
 
 
-def _subtitle(runs: Sequence[Run]) -> list[str]:
+def _subtitle(runs: Sequence[Run]) -> str:
     run = runs[0]
-    steps = max(len(r.theta) for r in runs)
-    marks = "○ start, ◆ end, ✕ minimum"
+    marks = "Ring: start; diamond: end; cross: minimum."
     if len(runs) > 1:
-        return [f"{steps} steps from {_text(run.start)}. {marks}"]
+        return f"{max(len(r.theta) for r in runs)} steps from {_text(run.start, run)}. {marks}"
     numbers = ", ".join(f"{name} {number(value)}" for name, value in run.hyperparameters.items() if value)
-    return [f"{numbers}; {len(run.theta)} steps from {_text(run.start)} to {_text(run.end)}. {marks}"]
+    if run.diverged is not None:
+        return f"{numbers}; from {_text(run.start, run)}, diverges at step {run.diverged}. {marks}"
+    return f"{numbers}; {len(run.theta)} steps from {_text(run.start, run)} to {_text(run.end, run)}. {marks}"
+
+
+def _panel_title(run: Run) -> Spec:
+    end = f"ends at {_text(run.end, run)}" if run.diverged is None else f"diverges at step {run.diverged}"
+    return {"text": _capital(run.title), "subtitle": end, "fontSize": 13, "subtitleFontSize": 11.5, "offset": 6}
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _text(point: Point) -> str:
-    return number(point[0], 5) if len(point) == 1 else "(" + ", ".join(number(x, 4) for x in point) + ")"
+def _text(point: Point, run: Run) -> str:
+    nothing = NOTHING * float(np.linalg.norm(run.start))
+    numbers = [number(x if abs(x) > nothing else 0.0, 5).replace("-", "−") for x in point]
+    return numbers[0] if len(numbers) == 1 else f"({', '.join(numbers)})"
 
 
 def _view(function: Function, runs: Sequence[Run]) -> tuple[Range, ...]:
-    """The function's own range, widened for paths that leave it, by at most its own width on each side."""
     points = np.array([point for run in runs for point in run.path])
-    ranges = []
-    for i in range(function.dimension):
-        low, high = np.percentile(points[:, i], [0, 100])
-        if function.view is None:
-            middle, half = (low + high) / 2, max((high - low) * 0.75, 1.0)
-            # A path that runs away to 1e300 would hide the function around its start.
-            start = runs[0].start[i]
-            half = min(half, 50 * max(1.0, abs(start)))
-            middle = middle if abs(middle - start) < half else start
-            ranges.append((float(middle - half), float(middle + half)))
-        else:
-            left, right = function.view[i]
-            margin = 0.05 * (right - left)
-            low, high = max(low - margin, 2 * left - right), min(high + margin, 2 * right - left)
-            ranges.append((float(min(left, low)), float(max(right, high))))
-    return tuple(ranges)
+    if function.view is None:
+        return tuple(_around(points[:, i], runs[0].start[i]) for i in range(function.dimension))
+    return tuple(_widened(points[:, i], function.view[i]) for i in range(function.dimension))
 
 
-def _panel(ground: list[Any], run: Run, size: tuple[int, int], single: bool) -> Any:
-    layers = alt.layer(*ground, *_path(run, single)).properties(width=size[0], height=size[1])
-    if single:
-        return layers
-    end = f"ends at {_text(run.end)}" if run.diverged is None else f"diverges at step {run.diverged}"
-    small = {"fontSize": 13, "subtitleFontSize": 11.5, "subtitleColor": QUIET, "offset": 6}
-    return layers.properties(title=alt.TitleParams(_capital(run.title), subtitle=end, **small))
+def _widened(values: np.ndarray, view: Range) -> Range:
+    """The range, with room for values beyond it, by at most its own width on each side."""
+    left, right = view
+    width = right - left
+    near = [*values[(left - width < values) & (values < right + width)], left, right]
+    margin = 0.05 * width
+    return min(left, float(min(near)) - margin * (min(near) < left)), max(
+        right, float(max(near)) + margin * (max(near) > right)
+    )
 
 
-def _curve(function: Function, view: tuple[Range, ...]) -> list[Any]:
-    low, high = view[0]
+def _around(values: np.ndarray, start: float) -> Range:
+    """A range that shows the values and something beside them; a path that runs away is not followed to infinity."""
+    reach = 50 * max(1.0, abs(start))
+    low, high = max(float(values.min()), start - reach), min(float(values.max()), start + reach)
+    margin = max(0.25 * (high - low), 1.0)
+    return low - margin, high + margin
+
+
+def _curve(function: Function, view: Range) -> tuple[list[Spec], Rows]:
+    low, high = view
     x = np.linspace(low, high, CURVE_POINTS)
     y = np.asarray(function.formula(x))
-    curve = [{"x": float(a), "f": float(b)} for a, b in zip(x, y, strict=True) if np.isfinite(b)]
-    minima = [{"x": p[0], "f": function.value(np.array(p))} for p in function.minima_between(low, high)]
-    heights = [row["f"] for row in (*curve, *minima)] or [0.0]
+    curve = [{"x": float(a), "y": float(b)} for a, b in zip(x, y, strict=True) if np.isfinite(b)]
+    minima = [{"x": p[0], "y": function.value(np.array(p))} for p in function.minima_between(low, high)]
+    heights = [row["y"] for row in (*curve, *minima)] or [0.0]
     margin = 0.06 * (max(heights) - min(heights) or 1.0)
-    scale = alt.Scale(domain=[min(heights) - margin, max(heights) + margin], nice=False)
-    axes = {"x": _axis("x", "θ", view[0], True), "y": alt.Y("f:Q", title="f(θ)", scale=scale)}
-    line = alt.Chart(alt.Data(values=curve)).mark_line(color=QUIET, strokeWidth=2, clip=True).encode(**axes)
-    return [line, _crosses(minima, axes)]
+    axes = {
+        "x": axis("x", "θ", scale(low, high), tickCount=7),
+        "y": axis("y", "f(θ)", scale(min(heights) - margin, max(heights) + margin), tickCount=7),
+    }
+    return [layer("line", "ground", axes, color=QUIET, strokeWidth=2), _crosses(minima, axes)], curve
 
 
-def _contours(function: Function, view: tuple[Range, ...]) -> list[Any]:
-    (left, right), (low, high) = view
-    x, y = np.linspace(left, right, GRID_POINTS), np.linspace(low, high, GRID_POINTS)
+def _contours(function: Function, view: tuple[Range, ...], size: Size) -> tuple[list[Spec], Rows]:
+    x, y = (np.linspace(low, high, size.grid) for low, high in view)
     z = np.ma.masked_invalid(function.formula(*np.meshgrid(x, y)))
-    levels = _levels(z.compressed())
     generator = contourpy.contour_generator(x, y, z, line_type=contourpy.LineType.Separate)
     rows = [
-        {"x": round(float(a), 4), "f": round(float(b), 4), "line": f"{i}.{j}", "height": i, "k": k}
-        for i, level in enumerate(levels)
+        {"x": round(float(a), 4), "y": round(float(b), 4), "line": f"{i}.{j}", "height": i}
+        for i, level in enumerate(_levels(z.compressed(), size.levels))
         for j, line in enumerate(generator.lines(level))
-        for k, (a, b) in enumerate(np.asarray(line))
+        for a, b in np.asarray(line)
     ]
     axes = {
-        "x": _axis("x", "x", view[0], False),
-        "y": alt.Y("f:Q", title="y", scale=_exactly(view[1]), axis=alt.Axis(grid=False, tickCount=6)),
+        "x": axis("x", "x", scale(*view[0]), grid=False, tickCount=7),
+        "y": axis("y", "y", scale(*view[1]), grid=False, tickCount=6),
     }
-    lines = (
-        alt.Chart(alt.Data(values=rows))
-        .mark_line(strokeWidth=1, clip=True)
-        .encode(
-            **axes,
-            detail="line:N",
-            order="k:Q",
-            color=alt.Color("height:Q", scale=alt.Scale(range=CONTOUR_COLOURS), legend=None),
-        )
-    )
-    return [lines, _crosses([{"x": p[0], "f": p[1]} for p in function.minima], axes)]
+    colour = {"field": "height", "type": "quantitative", "scale": {"range": CONTOUR_COLOURS}, "legend": None}
+    lines = {**axes, "detail": {"field": "line"}, "order": {"value": None}, "color": colour}
+    minima = [{"x": p[0], "y": p[1]} for p in function.minima]
+    return [layer("line", "ground", lines, strokeWidth=1), _crosses(minima, axes)], rows
 
 
-def _levels(values: np.ndarray) -> np.ndarray:
+def _levels(values: np.ndarray, count: int) -> np.ndarray:
     """Heights of the contours: evenly spaced, or by equal factors above the lowest where values span decades."""
     if not len(values):
         return np.array([])
     lowest = float(values.min())
-    small, middle, large = np.percentile(values - lowest, [0.3, 50, 98])
+    small, middle, large = np.percentile(values - lowest, [1.5, 50, 98])
     if small <= 0 or middle <= 0 or np.log10(large / small) < DECADES_FOR_LOG:
-        return np.linspace(lowest, lowest + large, LEVELS + 1)[1:]
-    return lowest + np.geomspace(small, large, LEVELS)
+        return np.linspace(lowest, lowest + large, count + 1)[1:]
+    return lowest + np.geomspace(small, large, count)
 
 
-def _axis(name: str, title: str, view: Range, grid: bool) -> Any:
-    return alt.X(f"{name}:Q", title=title, scale=_exactly(view), axis=alt.Axis(grid=grid, tickCount=7))
+def _crosses(rows: Rows, axes: Spec) -> Spec:
+    return layer("point", rows, axes, shape=CROSS, size=60, strokeWidth=2.5, color=INK, opacity=1)
 
 
-def _exactly(view: Range) -> Any:
-    return alt.Scale(domain=list(view), nice=False, zero=False)
+def _path(run: Run, view: tuple[Range, ...], size: Size) -> list[Spec]:
+    """The path as a line with a dot a step; the dots of long ones are thinned out, the end kept."""
+    points = run.path if run.function.dimension > 1 else [(*p, run.function.value(np.array(p))) for p in run.path]
+    every = -(-len(points) // size.dots)
+    rows = [{"x": x, "y": y} for x, y in _within_reach((*points[:-1:every], points[-1]), view)]
+    axes = {name: {"field": name, "type": "quantitative"} for name in ("x", "y")}
+    ends = {"stroke": INK, "strokeWidth": 1.6, "opacity": 1}
+    return [
+        layer("line", rows, {**axes, "order": {"value": None}}, color=ACCENT, strokeWidth=1.3 * size.weight),
+        layer("circle", rows, axes, color=ACCENT, size=22 * size.weight, opacity=1),
+        layer("point", rows[:1], axes, shape="circle", size=110 * size.weight, fill="white", **ends),
+        layer("point", rows[-1:], axes, shape="diamond", size=150 * size.weight, fill=ACCENT, **ends),
+    ]
 
 
-def _crosses(rows: list[dict[str, float]], axes: dict[str, Any]) -> Any:
-    cross = alt.Chart(alt.Data(values=rows)).mark_point(
-        shape="M -1 -1 L 1 1 M -1 1 L 1 -1", size=60, strokeWidth=2.5, color=INK, clip=True
-    )
-    return cross.encode(**axes)
-
-
-def _path(run: Run, single: bool) -> list[Any]:
-    """The path as a line with a dot a step; long ones are thinned out, their end kept."""
-    points = [(*point, run.function.value(np.array(point)))[:2] for point in run.path]
-    every = max(1, -(-len(points) // MOST_POINTS))
-    kept = sorted({*range(0, len(points), every), len(points) - 1})
-    rows = [{"x": points[k][0], "f": points[k][1], "k": k} for k in kept]
-    axes = {"x": "x:Q", "y": "f:Q"}
-    data = alt.Chart(alt.Data(values=rows))
-    wide = 1.0 if single else 0.7
-    line = data.mark_line(color=ACCENT, strokeWidth=1.4 * wide, opacity=0.8, clip=True).encode(**axes, order="k:Q")
-    dots = data.mark_circle(color=ACCENT, size=26 * wide, opacity=0.75, clip=True).encode(
-        **axes, tooltip=["k:Q", "x:Q", "f:Q"]
-    )
-    ends = {"stroke": INK, "strokeWidth": 1.6, "opacity": 1, "clip": True}
-    start = alt.Chart(alt.Data(values=rows[:1])).mark_point(shape="circle", size=110 * wide, fill="white", **ends)
-    end = alt.Chart(alt.Data(values=rows[-1:])).mark_point(shape="diamond", size=150 * wide, fill=ACCENT, **ends)
-    return [line, dots, start.encode(**axes), end.encode(**axes)]
+def _within_reach(points: Sequence[Point], view: tuple[Range, ...]) -> list[Point]:
+    """The points, those very far off drawn nearer along their line from the one before, and none after such a one."""
+    kept = [points[0]]
+    low, high = np.array(view).T
+    for point in points[1:]:
+        before = np.array(kept[-1])
+        way = np.subtract(point, before)
+        far = float(np.max(np.abs(way[: len(view)]) / (high - low)))
+        if far > FAR:
+            return [*kept, tuple(before + way * (FAR / far))]
+        kept.append(point)
+    return kept

@@ -116,7 +116,9 @@ def settings(function: Function, name: str, given: Mapping[str, float]) -> dict[
         has = ", ".join(f"{h.name} ({h.meaning})" for h in rule.hyperparameters)
         raise ValueError(f"{name} has no {' and no '.join(foreign)}; it has {has}")
     suited = {key: value for key, value in function.settings.items() if key in rule.defaults}
-    if name not in WITHOUT_RATE:
+    if name in WITHOUT_RATE:
+        suited |= {h.name: h.search for h in rule.hyperparameters if h.search and h.name != "lr"}
+    else:
         suited["lr"] = function.lr_scaled if "eps" in rule.defaults else function.lr
     chosen = {**rule.defaults, **suited, **given}
     return {h.name: h.check(chosen[h.name]) for h in rule.hyperparameters}
