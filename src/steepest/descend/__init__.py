@@ -82,13 +82,12 @@ class Descent:
     @property
     def ends(self) -> Table:
         """Where each run ends and which known minimum is nearest."""
+        variables = self.function.formula.variables
+        coordinates = [Column(v, v) for v in variables] if len(variables) > 1 else [Column("theta", "θ", digits=9)]
         columns = (
             Column("optimizer", "optimizer"),
             Column("steps", "steps"),
-            *(
-                Column(v, "θ" if self.function.dimension == 1 else v, digits=9 if self.function.dimension == 1 else 6)
-                for v in self.function.formula.variables
-            ),
+            *coordinates,
             Column("value", "f(θ)", r"$f(\theta)$"),
             Column("outcome", "outcome"),
         )

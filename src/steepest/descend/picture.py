@@ -33,7 +33,16 @@ class Size:
     weight: float
 
 
-SINGLE = Size(620, 420, levels=14, grid=140, dots=1000, weight=1.0)
+@dataclass(frozen=True)
+class Ground:
+    """What the paths lie on: layers, the rows of their data set "ground", and the range of each axis."""
+
+    layers: list[Spec]
+    rows: Rows
+    frame: tuple[Range, Range]
+
+
+SINGLE = Size(620, 420, levels=14, grid=180, dots=1000, weight=1.0)
 PANEL = Size(270, 200, levels=10, grid=90, dots=150, weight=0.7)
 
 
@@ -43,13 +52,13 @@ def picture(runs: Sequence[Run]) -> Spec:
     single = len(runs) == 1
     size = SINGLE if single else PANEL
     view = _view(function, runs)
-    ground, rows = _curve(function, view[0]) if function.dimension == 1 else _contours(function, view, size)
+    ground = _curve(function, view[0]) if function.dimension == 1 else _contours(function, view[0], view[1], size)
     shape = {"width": size.width, "height": size.height}
-    panels = [{"layer": [*ground, *_path(run, view, size)], **shape} for run in runs]
+    panels = [{"layer": [*ground.layers, *_path(run, ground, size)], **shape} for run in runs]
     if single:
-        return finished(panels[0], _title(runs), _subtitle(runs), ground=rows)
+        return finished(panels[0], _title(runs), _subtitle(runs), ground=ground.rows)
     titled = [{**panel, "title": _panel_title(run)} for panel, run in zip(panels, runs, strict=True)]
-    return finished({"concat": titled, "columns": 3, "spacing": 22}, _title(runs), _subtitle(runs), ground=rows)
+    return finished({"concat": titled, "columns": 3, "spacing": 22}, _title(runs), _subtitle(runs), ground=ground.rows)
 
 
 def _title(runs: Sequence[Run]) -> str:
@@ -95,22 +104,23 @@ def _widened(values: np.ndarray, view: Range) -> Range:
     """The range, with room for values beyond it, by at most its own width on each side."""
     left, right = view
     width = right - left
-    near = [*values[(left - width < values) & (values < right + width)], left, right]
+    near = values[(left - width < values) & (values < right + width)]
+    low, high = float(near.min()), float(near.max())
     margin = 0.05 * width
-    return min(left, float(min(near)) - margin * (min(near) < left)), max(
-        right, float(max(near)) + margin * (max(near) > right)
-    )
+    return (low - margin if low < left else left), (high + margin if high > right else right)
 
 
 def _around(values: np.ndarray, start: float) -> Range:
     """A range that shows the values and something beside them; a path that runs away is not followed to infinity."""
-    reach = 50 * max(1.0, abs(start))
+    unit = max(1.0, abs(start))
+    runs_away = float(np.max(np.abs(values - start))) > 50 * unit
+    reach = (5 if runs_away else 50) * unit
     low, high = max(float(values.min()), start - reach), min(float(values.max()), start + reach)
     margin = max(0.25 * (high - low), 1.0)
     return low - margin, high + margin
 
 
-def _curve(function: Function, view: Range) -> tuple[list[Spec], Rows]:
+def _curve(function: Function, view: Range) -> Ground:
     low, high = view
     x = np.linspace(low, high, CURVE_POINTS)
     y = np.asarray(function.formula(x))
@@ -118,15 +128,16 @@ def _curve(function: Function, view: Range) -> tuple[list[Spec], Rows]:
     minima = [{"x": p[0], "y": function.value(np.array(p))} for p in function.minima_between(low, high)]
     heights = [row["y"] for row in (*curve, *minima)] or [0.0]
     margin = 0.06 * (max(heights) - min(heights) or 1.0)
+    frame = (view, (min(heights) - margin, max(heights) + margin))
     axes = {
-        "x": axis("x", "θ", scale(low, high), tickCount=7),
-        "y": axis("y", "f(θ)", scale(min(heights) - margin, max(heights) + margin), tickCount=7),
+        "x": axis("x", "θ", scale(*frame[0]), tickCount=7),
+        "y": axis("y", "f(θ)", scale(*frame[1]), tickCount=7),
     }
-    return [layer("line", "ground", axes, color=QUIET, strokeWidth=2), _crosses(minima, axes)], curve
+    return Ground([layer("line", "ground", axes, color=QUIET, strokeWidth=2), _crosses(minima, axes)], curve, frame)
 
 
-def _contours(function: Function, view: tuple[Range, ...], size: Size) -> tuple[list[Spec], Rows]:
-    x, y = (np.linspace(low, high, size.grid) for low, high in view)
+def _contours(function: Function, x_view: Range, y_view: Range, size: Size) -> Ground:
+    x, y = (np.linspace(low, high, size.grid) for low, high in (x_view, y_view))
     z = np.ma.masked_invalid(function.formula(*np.meshgrid(x, y)))
     generator = contourpy.contour_generator(x, y, z, line_type=contourpy.LineType.Separate)
     rows = [
@@ -136,13 +147,13 @@ def _contours(function: Function, view: tuple[Range, ...], size: Size) -> tuple[
         for a, b in np.asarray(line)
     ]
     axes = {
-        "x": axis("x", "x", scale(*view[0]), grid=False, tickCount=7),
-        "y": axis("y", "y", scale(*view[1]), grid=False, tickCount=6),
+        "x": axis("x", "x", scale(*x_view), grid=False, tickCount=7),
+        "y": axis("y", "y", scale(*y_view), grid=False, tickCount=6),
     }
     colour = {"field": "height", "type": "quantitative", "scale": {"range": CONTOUR_COLOURS}, "legend": None}
     lines = {**axes, "detail": {"field": "line"}, "order": {"value": None}, "color": colour}
     minima = [{"x": p[0], "y": p[1]} for p in function.minima]
-    return [layer("line", "ground", lines, strokeWidth=1), _crosses(minima, axes)], rows
+    return Ground([layer("line", "ground", lines, strokeWidth=1), _crosses(minima, axes)], rows, (x_view, y_view))
 
 
 def _levels(values: np.ndarray, count: int) -> np.ndarray:
@@ -150,7 +161,7 @@ def _levels(values: np.ndarray, count: int) -> np.ndarray:
     if not len(values):
         return np.array([])
     lowest = float(values.min())
-    small, middle, large = np.percentile(values - lowest, [1.5, 50, 98])
+    small, middle, large = np.percentile(values - lowest, [4, 50, 98])
     if small <= 0 or middle <= 0 or np.log10(large / small) < DECADES_FOR_LOG:
         return np.linspace(lowest, lowest + large, count + 1)[1:]
     return lowest + np.geomspace(small, large, count)
@@ -160,11 +171,11 @@ def _crosses(rows: Rows, axes: Spec) -> Spec:
     return layer("point", rows, axes, shape=CROSS, size=60, strokeWidth=2.5, color=INK, opacity=1)
 
 
-def _path(run: Run, view: tuple[Range, ...], size: Size) -> list[Spec]:
+def _path(run: Run, ground: Ground, size: Size) -> list[Spec]:
     """The path as a line with a dot a step; the dots of long ones are thinned out, the end kept."""
     points = run.path if run.function.dimension > 1 else [(*p, run.function.value(np.array(p))) for p in run.path]
     every = -(-len(points) // size.dots)
-    rows = [{"x": x, "y": y} for x, y in _within_reach((*points[:-1:every], points[-1]), view)]
+    rows = [{"x": x, "y": y} for x, y in _within_reach((*points[:-1:every], points[-1]), ground.frame)]
     axes = {name: {"field": name, "type": "quantitative"} for name in ("x", "y")}
     ends = {"stroke": INK, "strokeWidth": 1.6, "opacity": 1}
     return [
@@ -175,14 +186,14 @@ def _path(run: Run, view: tuple[Range, ...], size: Size) -> list[Spec]:
     ]
 
 
-def _within_reach(points: Sequence[Point], view: tuple[Range, ...]) -> list[Point]:
+def _within_reach(points: Sequence[Point], frame: tuple[Range, Range]) -> list[Point]:
     """The points, those very far off drawn nearer along their line from the one before, and none after such a one."""
     kept = [points[0]]
-    low, high = np.array(view).T
+    low, high = np.array(frame).T
     for point in points[1:]:
         before = np.array(kept[-1])
         way = np.subtract(point, before)
-        far = float(np.max(np.abs(way[: len(view)]) / (high - low)))
+        far = float(np.max(np.abs(way) / (high - low)))
         if far > FAR:
             return [*kept, tuple(before + way * (FAR / far))]
         kept.append(point)
