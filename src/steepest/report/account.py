@@ -127,7 +127,7 @@ def _notes(runs: Sequence[Run], results: Sequence[Result]) -> Iterable[str]:
     lost = {result.name: result.diverged for result in results if result.diverged}
     if lost:
         which = words.listed([f"{name} ({count})" for name, count in lost.items()])
-        final = len(data.diverged(data.final_runs(runs)))
+        final = len(data.diverged(data.final_runs(runs))) or "none"
         yield (
             f"{words.times(sum(lost.values()), 'run')} diverged, {final} of them with the chosen hyperparameters: {which}. "
             f"A diverged run counts as the model before its first step."
@@ -138,13 +138,13 @@ def _method(header: Mapping[str, Any], results: Sequence[Result]) -> Iterable[st
     settings = header["settings"]
     yield (
         f"Tuning. Each contender tried {_trials(results)} on a logarithmic grid (two a decade) of its tuned "
-        f"hyperparameter, one run each until {_until(settings['tuning_until'])}. The value with the highest validation "
+        f"hyperparameter, one run each up to {_until(settings['tuning_until'])}. The value with the highest validation "
         "accuracy was kept. While the best value of a contender lay at the end of its grid, all contenders got further "
         "values, as many each, at most twice."
     )
     yield (
         f"Measuring. With the choice frozen, each contender was trained again on "
-        f"{words.times(settings['seeds'], 'fresh seed')} until {_until(settings['until'])}. The test split was looked "
+        f"{words.times(settings['seeds'], 'fresh seed')} up to {_until(settings['until'])}. The test split was looked "
         "at once, at the end of each of these runs. Means and sample standard deviations are over the seeds."
     )
     yield (
@@ -165,7 +165,14 @@ def _trials(results: Sequence[Result]) -> str:
 
 
 def _until(criteria: Sequence[str]) -> str:
-    return " or ".join(criterion.replace("=", " = ") for criterion in criteria)
+    """Stopping criteria in words: `passes=2` is 2 passes."""
+    return " or ".join(_criterion(*criterion.split("=")) for criterion in criteria)
+
+
+def _criterion(quantity: str, limit: str) -> str:
+    if quantity in ("passes", "steps"):
+        return f"{limit} {quantity}"
+    return f"a {quantity.replace('-', ' ')} of {limit}"
 
 
 def _whole_pass(contenders: Sequence[Mapping[str, Any]]) -> str:
@@ -186,13 +193,29 @@ def _tuned(contender: Mapping[str, Any]) -> str:
     return HYPERPARAMETER.get(contender["tunes"], contender["tunes"])
 
 
+SETTINGS = {
+    "batch_size": "Batch size",
+    "rates": "Values tried at first",
+    "seeds": "Fresh seeds",
+    "until": "Final runs end at",
+    "tuning_until": "Tuning runs end at",
+    "seed": "Seed of it all",
+}
+
+
 def _environment(header: Mapping[str, Any]) -> dict[str, str]:
-    found = {**header["machine"], **header["versions"], "started": header.get("started"), **header["settings"]}
-    return {name.replace("_", " ").capitalize(): _plain(value) for name, value in found.items() if value is not None}
+    machine, settings = header["machine"], header["settings"]
+    found = {
+        "Machine": ", ".join(f"{name} {value}" for name, value in machine.items()),
+        "Versions": ", ".join(f"{name} {value}" for name, value in header["versions"].items()),
+        "Started": header["started"].replace("T", " ").replace("+00:00", " UTC"),
+        "Workload": f"{header['workload']['title']} ({header['workload']['name']})",
+    }
+    return found | {SETTINGS[name]: _plain(settings[name]) for name in SETTINGS if name in settings}
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return _until(value) if isinstance(value, list) else str(value)
 
 
 def _race(found: Sequence[Section], title: str, verdict: Sequence[str]) -> Chart | None:

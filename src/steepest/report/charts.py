@@ -33,20 +33,24 @@ class Chart:
     data: dict[str, list[Row]] = field(default_factory=dict)
 
 
-def loss_curves(name: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: Sequence[str], x: str) -> Chart:
+def loss_curves(
+    name: str, data: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: Sequence[str], x: str
+) -> Chart:
     """Loss on a logarithmic axis: median as a line, the range over seeds as a band, diverged runs as crosses."""
     rows = [{**row, "y": row["median"], "y_low": row["low"], "y_high": row["high"]} for row in rows if row["low"] > 0]
     axis = _above(format="~g", values=round_numbers([row[key] for row in rows for key in ("y_low", "y_high")]))
-    return _curves(name, rows, stopped, contenders, x, y_title="Training loss (log scale)", axis=axis)
+    return _curves(name, data, rows, stopped, contenders, x, y_title="Training loss (log scale)", axis=axis)
 
 
-def accuracy_curves(name: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: Sequence[str], x: str) -> Chart:
+def accuracy_curves(
+    name: str, data: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: Sequence[str], x: str
+) -> Chart:
     """Accuracy on an axis that stretches towards 100 %: the error's logarithm, upside down."""
     rows = [
         {**row, "y": error(row["median"]), "y_low": error(row["high"]), "y_high": error(row["low"])} for row in rows
     ]
     return _curves(
-        name, rows, stopped, contenders, x, y_title="Validation accuracy", axis=_accuracy_axis(), upside_down=True
+        name, data, rows, stopped, contenders, x, y_title="Validation accuracy", axis=_accuracy_axis(), upside_down=True
     )
 
 
@@ -66,6 +70,7 @@ def _above(**axis: Any) -> alt.Axis:
 
 def _curves(
     name: str,
+    source: str,
     rows: list[Row],
     stopped: Sequence[Row],
     contenders: Sequence[str],
@@ -78,15 +83,15 @@ def _curves(
     scale = alt.Scale(type="log", domain=[low, high], nice=False, reverse=upside_down)
     y = alt.Y("y:Q", title=y_title, scale=scale, axis=axis)
     along = alt.X(f"{x}:Q", title=AXIS_OF[x], axis=alt.Axis(format="~s" if x == "step" else "~g", tickCount=6))
-    data = {name: rows, f"{name}-diverged": _at_the_cap(stopped, high, x)}
-    base = alt.Chart(alt.NamedData(name)).encode(along, color=_color(contenders))
+    data = {source: rows, f"{source}-diverged": [{**row, "y": high} for row in stopped]}
+    base = alt.Chart(alt.NamedData(source)).encode(along, color=_color(contenders))
     opacity = _lit(1.0, 0.12)
-    band = base.mark_area(aria=False, clip=True).encode(
+    band = base.mark_area(aria=False).encode(
         y=alt.Y("y_low:Q", title=y_title, scale=scale, axis=axis),
         y2="y_high:Q",
         opacity=_lit(0.16, 0.03),
     )
-    line = base.mark_line(strokeWidth=2, aria=False, clip=True).encode(y, strokeDash=_dash(contenders), opacity=opacity)
+    line = base.mark_line(strokeWidth=2, aria=False).encode(y, strokeDash=_dash(contenders), opacity=opacity)
     hover = alt.selection_point(
         name="hover", nearest=True, on="pointerover", clear="pointerout", empty=False, fields=["contender", x]
     )
@@ -104,11 +109,11 @@ def _curves(
     if not few:
         dots = dots.transform_filter("!still")
     layers = [band, line, dots]
-    if data[f"{name}-diverged"]:
-        layers.append(_crosses(f"{name}-diverged", x, scale, contenders))
+    if data[f"{source}-diverged"]:
+        layers.append(_crosses(f"{source}-diverged", x, scale, contenders))
     if x == "pass":
-        data[f"{name}-labels"] = _labels(rows, contenders, low, high, upside_down)
-        layers += _direct_labels(f"{name}-labels", scale, contenders)
+        data[f"{source}-labels"] = _labels(rows, contenders, low, high, upside_down)
+        layers += _direct_labels(f"{source}-labels", scale, contenders)
     return Chart(name, _finished(alt.layer(*layers), height=HEIGHT, labels=x == "pass", titled=True), data)
 
 
@@ -124,10 +129,6 @@ def _tooltips(x: str, accuracy: bool) -> list[alt.Tooltip]:
     ]
 
 
-def _at_the_cap(stopped: Sequence[Row], cap: float, x: str) -> list[Row]:
-    return [{**row, "y": cap} for row in stopped if row.get(x) is not None]
-
-
 def _crosses(data: str, x: str, scale: alt.Scale, contenders: Sequence[str]) -> alt.Chart:
     return (
         alt.Chart(alt.NamedData(data))
@@ -137,7 +138,11 @@ def _crosses(data: str, x: str, scale: alt.Scale, contenders: Sequence[str]) -> 
             alt.Y("y:Q", scale=scale),
             stroke=_color(contenders),
             opacity=_lit(1.0, 0.12),
-            tooltip=[alt.Tooltip("contender:N"), alt.Tooltip("seed:Q"), alt.Tooltip("diverged_step:Q", title="diverged at step")],
+            tooltip=[
+                alt.Tooltip("contender:N"),
+                alt.Tooltip("seed:Q"),
+                alt.Tooltip("diverged_step:Q", title="diverged at step"),
+            ],
         )
     )
 
@@ -211,7 +216,12 @@ def sensitivity(name: str, rows: Sequence[Row], contenders: Sequence[str], x_tit
         high = max(high, 1.0)
     scale = alt.Scale(type="log", domain=[low, high], nice=False, reverse=True)
     y = alt.Y("y:Q", title="Validation accuracy", scale=scale, axis=_accuracy_axis())
-    x = alt.X("value:Q", title=x_title, scale=alt.Scale(type="log", nice=False, padding=14), axis=_powers_of_ten([row["value"] for row in rows]))
+    x = alt.X(
+        "value:Q",
+        title=x_title,
+        scale=alt.Scale(type="log", nice=False, padding=14),
+        axis=_powers_of_ten([row["value"] for row in rows]),
+    )
     base = alt.Chart(alt.NamedData(name)).encode(x, y, opacity=_lit(1.0, 0.12))
     line = base.mark_line(strokeWidth=2, aria=False).encode(color=_color(contenders), strokeDash=_dash(contenders))
     dots = base.mark_point(filled=True, size=50, aria=False).encode(
@@ -245,7 +255,12 @@ def accuracies(name: str, rows: Sequence[Row], means: Sequence[Row], contenders:
     drawn = [{**row, "x": error(row["test_acc"])} for row in rows]
     low, high = _limits([row["x"] for row in drawn])
     scale = alt.Scale(type="log", domain=[low, high], nice=False, reverse=True)
-    x = alt.X("x:Q", title="Test accuracy", scale=scale, axis=alt.Axis(values=list(ERROR_TICKS), labelExpr=ACCURACY_LABELS, grid=True))
+    x = alt.X(
+        "x:Q",
+        title="Test accuracy",
+        scale=scale,
+        axis=alt.Axis(values=list(ERROR_TICKS), labelExpr=ACCURACY_LABELS, grid=True),
+    )
     order = [row["contender"] for row in means]
     y = _rows_of(order)
     mean = (
@@ -289,7 +304,10 @@ def step_times(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Cha
     base = alt.Chart(alt.NamedData(name)).encode(y)
     x = alt.X("median:Q", title="Time per step (ms, log scale)", scale=scale, axis=axis)
     span = base.mark_rule(strokeWidth=2, aria=False).encode(
-        alt.X("low:Q", title="Time per step (ms, log scale)", scale=scale, axis=axis), x2="high:Q", color=_color(contenders), opacity=_lit(0.6, 0.1)
+        alt.X("low:Q", title="Time per step (ms, log scale)", scale=scale, axis=axis),
+        x2="high:Q",
+        color=_color(contenders),
+        opacity=_lit(0.6, 0.1),
     )
     dots = base.mark_point(filled=True, size=70, aria=False).encode(
         x,
@@ -357,9 +375,7 @@ def _shape(contenders: Sequence[str]) -> alt.Shape:
 
 def _lit(chosen: float, other: float) -> Any:
     """Opacity: full for the highlighted contenders, or for all when none is."""
-    return alt.value(
-        alt.expr(f"length(chosen) == 0 || indexof(chosen, datum.contender) >= 0 ? {chosen} : {other}")
-    )
+    return alt.value(alt.expr(f"length(chosen) == 0 || indexof(chosen, datum.contender) >= 0 ? {chosen} : {other}"))
 
 
 def _finished(chart: alt.LayerChart, height: int, labels: bool = False, titled: bool = False) -> dict[str, Any]:

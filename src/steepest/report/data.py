@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from statistics import fmean, median
 from typing import Any
 
@@ -11,8 +12,8 @@ from steepest.study.summary import Row as Result
 
 Row = dict[str, Any]
 
-# A curve of more points than pixels only makes the page heavy.
-POINTS_PER_CURVE = 100
+# More points make nine curves a tangle and the page heavy.
+POINTS_PER_CURVE = 50
 CURVE_COLUMNS = ("step", "pass", "seconds")
 
 
@@ -57,33 +58,32 @@ def points(run: Run, curve: str, value: str) -> Iterator[Row]:
             yield point
 
 
-def thinned(run_points: Sequence[Row], count: int = POINTS_PER_CURVE) -> list[Row]:
-    """At most `count` points: each the mean of as many neighbours, placed at the last of them."""
-    size = math.ceil(len(run_points) / count)
+def thinned(run_points: Sequence[Row], size: int) -> list[Row]:
+    """Each point the mean of `size` neighbours, placed at the last of them."""
     if size <= 1:
         return list(run_points)
     chunks = [run_points[i : i + size] for i in range(0, len(run_points), size)]
-    return [
-        {name: fmean(p[name] for p in chunk) if name not in CURVE_COLUMNS else chunk[-1][name] for name in chunk[0]}
-        for chunk in chunks
-    ]
+    return [{name: fmean(p[name] for p in chunk) for name in chunk[0]} | _place(chunk[-1]) for chunk in chunks]
+
+
+def _place(point: Row) -> Row:
+    return {name: point[name] for name in CURVE_COLUMNS if name in point}
 
 
 def spread(runs: Iterable[Run], curve: str, value: str) -> list[Row]:
-    """Median, lowest and highest value over the seeds of each contender at each recorded pass."""
+    """Median, lowest and highest value over the seeds of each contender at each recorded point."""
     rows = []
     for contender, own in by_contender(runs).items():
-        at = defaultdict(list)
-        for run in own:
-            for point in thinned(list(points(run, curve, value))):
-                at[point["pass"]].append(point)
-        rows += [_spread_at(contender, at[p], value) for p in sorted(at)]
+        curves = [list(points(run, curve, value)) for run in own]
+        size = math.ceil(max(map(len, curves)) / POINTS_PER_CURVE)
+        seeds_at = zip_longest(*(thinned(one, size) for one in curves))
+        rows += [_spread_at(contender, [point for point in seeds if point], value) for seeds in seeds_at]
     return rows
 
 
 def _spread_at(contender: str, seeds: Sequence[Row], value: str) -> Row:
     values = [point[value] for point in seeds]
-    where = {name: median(point[name] for point in seeds) for name in CURVE_COLUMNS if name in seeds[0]}
+    where = {name: median(point[name] for point in seeds) for name in _place(seeds[0])}
     return {
         "contender": contender,
         **where,

@@ -61,13 +61,15 @@ def _training(final: Sequence[Run], contenders: Sequence[str]) -> Figure | None:
     stopped = _ends(data.diverged(final), "curve")
     names = {"passes": "pass", "updates": "step", "seconds": "seconds"}
     choices = {
-        label: charts.loss_curves(f"training-by-{x}", rows, stopped, contenders, x) for label, x in names.items()
+        label: charts.loss_curves(f"training-by-{x}", "training", rows, stopped, contenders, x)
+        for label, x in names.items()
     }
     return Figure(
         "training-loss",
         "Training loss",
-        f"Mean loss of the batches since the point before. {CROSS}" if stopped else
-        "Mean loss of the batches since the point before.",
+        f"Mean loss of the batches since the point before. {CROSS}"
+        if stopped
+        else "Mean loss of the batches since the point before.",
         f"Line chart: training loss on a logarithmic scale against passes for {words.listed(contenders)}. {_ranking(rows)}",
         choices,
         _checkpoints("Training loss by pass: median (lowest to highest seed)", rows, contenders, words.number),
@@ -79,7 +81,7 @@ def _validation(final: Sequence[Run], contenders: Sequence[str]) -> Figure | Non
     if not rows:
         return None
     stopped = _ends(data.diverged(final), "curve")
-    chart = charts.accuracy_curves("validation-by-pass", rows, stopped, contenders, "pass")
+    chart = charts.accuracy_curves("validation-by-pass", "validation", rows, stopped, contenders, "pass")
     return Figure(
         "validation-accuracy",
         "Validation accuracy",
@@ -97,11 +99,12 @@ def _ranking(rows: Sequence[Row], highest: bool = False) -> str:
 
 
 def _ends(runs: Sequence[Run], curve: str) -> list[Row]:
-    """Where each of these runs stopped."""
+    """Where each of these runs stopped, if it came as far as a point of its curve."""
     return [
         {"contender": run["contender"], "seed": run["number"], "diverged_step": run["diverged_step"]}
-        | {name: run[curve][name][-1] for name in data.CURVE_COLUMNS if run[curve].get(name)}
+        | {name: run[curve][name][-1] for name in data.CURVE_COLUMNS if name in run[curve]}
         for run in runs
+        if run[curve]["pass"]
     ]
 
 
@@ -237,7 +240,10 @@ def _times(runs: Sequence[Run], contenders: Sequence[str]) -> Figure | None:
             ("Contender", "Median (ms)", "Shortest (ms)", "Longest (ms)"),
             (False, True, True, True),
             tuple(
-                TableRow((row["contender"], *(words.number(row[key]) for key in ("median", "low", "high"))), _index(contenders, row))
+                TableRow(
+                    (row["contender"], *(words.number(row[key]) for key in ("median", "low", "high"))),
+                    _index(contenders, row),
+                )
                 for row in rows
             ),
         ),

@@ -26,13 +26,11 @@ def write_csv(path: Path, rows: Sequence[Row]) -> Path:
     return path
 
 
-def write_chart(folder: Path, chart: Chart, scale: float = PIXELS_PER_POINT) -> tuple[Path, Path]:
+def write_chart(folder: Path, chart: Chart) -> None:
     """The chart on white as `<name>.svg` and `<name>.png`."""
-    spec = standalone(chart)
-    svg, png = folder / f"{chart.name}.svg", folder / f"{chart.name}.png"
-    svg.write_text(vl_convert.vegalite_to_svg(spec, vl_version=vega_lite_version()), encoding="utf-8")
-    png.write_bytes(vl_convert.vegalite_to_png(spec, vl_version=vega_lite_version(), scale=scale))
-    return svg, png
+    svg = vl_convert.vegalite_to_svg(standalone(chart), vl_version=vega_lite_version())
+    (folder / f"{chart.name}.svg").write_text(svg, encoding="utf-8")
+    (folder / f"{chart.name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=PIXELS_PER_POINT))
 
 
 def standalone(chart: Chart) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from steepest.report.charts import Chart
 from steepest.report.contents import Report
+from steepest.report.data import Row
 from steepest.report.looks import DARK, DASHES, FONT, LIGHT, SHAPES, Theme, config, repeated
 
 # Swatches draw in a square of 2 × 2 what Vega calls by name.
@@ -70,9 +71,14 @@ def _charts(report: Report) -> dict[str, Any]:
     charts = [chart for figure in report.figures for chart in figure.choices.values()]
     return {
         "specs": {chart.name: _with_names(chart) for chart in charts},
-        "data": {name: rows for chart in charts for name, rows in chart.data.items()},
+        "data": {name: _short(rows) for chart in charts for name, rows in chart.data.items()},
         "themes": {"light": config(LIGHT), "dark": config(DARK)},
     }
+
+
+def _short(rows: list[Row]) -> list[Row]:
+    """The rows with no more digits than a picture can show."""
+    return [{k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in row.items()} for row in rows]
 
 
 def _with_names(chart: Chart) -> dict[str, Any]:

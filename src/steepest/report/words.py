@@ -96,7 +96,10 @@ def verdict(results: Sequence[Result], seeds: Mapping[str, Sequence[float]]) -> 
     over = f"mean ± sd over {winner.test_acc.n} seeds" if winner.test_acc.n > 1 else "one seed"
     figure = f"{_figure(winner)} ({over})"
     if not others:
-        return f"Alone in the race, {winner.name} reaches a test accuracy of {figure}.", "There is nothing to compare it with."
+        return (
+            f"Alone in the race, {winner.name} reaches a test accuracy of {figure}.",
+            "There is nothing to compare it with.",
+        )
     ahead = 100 * (winner.test_acc.mean - others[0].test_acc.mean)
     first = (
         f"The winner is {winner.name} with a test accuracy of {figure}, "

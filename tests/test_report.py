@@ -1,0 +1,367 @@
+"""The report: made from the journal alone, numbers as in the journal, nothing loaded, nothing lost in odd studies."""
+
+import csv
+import json
+import math
+import re
+import shutil
+import struct
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from statistics import fmean, stdev
+from xml.etree import ElementTree
+
+import pytest
+
+from steepest import report
+from steepest.study.contenders import CONTENDERS, Contender
+from steepest.study.protocol import Study, header
+from steepest.stopping import criteria
+from steepest.workloads import workload
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+VOID = {"meta", "input", "br", "hr", "img", "link"}
+OPTIONAL_END = {"path"}
+AWKWARD = '<b>&"</script>'
+
+
+def test_the_page_stands_alone(page):
+    assert page.stat().st_size < 3_000_000
+    markup = without_scripts(page.read_text(encoding="utf-8"))
+    assert re.findall(r"""(?:src|href|action|poster|data)\s*=\s*["']?(?!#)[^"'\s>]""", markup) == []
+    assert not re.search(r"@import|url\(", markup)
+    assert "default-src 'none'" in markup
+
+
+def test_the_page_is_well_formed(page):
+    outline = Outline()
+    outline.feed(page.read_text(encoding="utf-8"))
+    outline.close()
+    assert outline.open == []
+    assert len(outline.ids) == len(set(outline.ids))
+    assert outline.headings[0] == 1
+    assert outline.headings.count(1) == 1
+    assert all(b - a <= 1 for a, b in zip(outline.headings, outline.headings[1:], strict=False))
+    assert all(name in outline.ids for name in outline.references)
+
+
+def test_every_chart_has_a_description_and_a_table(page):
+    markup = without_scripts(page.read_text(encoding="utf-8"))
+    figures = re.findall(r"<figure.*?</figure>", markup, flags=re.DOTALL)
+    assert len(figures) == 6
+    for figure in figures:
+        assert re.search(r'class="chart" role="img" aria-label="[^"]{40,}"', figure)
+        assert len(re.findall(r"<tr", figure)) > 3
+        assert "<details>" in figure
+
+
+def test_numbers_are_the_journals(study):
+    folder, runs = study
+    cells = {row[0]: row for row in tables(folder / "report.html")[0]}
+    for name in ("adam", "sgd", "adadelta"):
+        accuracies = [run["test_acc"] for run in runs if run["contender"] == name and run["phase"] == "final"]
+        assert cells[name][1] == f"{100 * fmean(accuracies):.2f} ± {100 * stdev(accuracies):.2f} %"
+    assert cells["adadelta"][4] == "— (δ = 0.0032)"
+    assert cells["adam"][4] == "0.001"
+    order = list(cells)[1:]
+    assert order == sorted(
+        order, key=lambda name: -fmean(r["test_acc"] for r in runs if r["contender"] == name and r["test_acc"])
+    )
+
+
+def test_the_verdict_says_who_and_whether_ranges_overlap(study):
+    text = words_of(study[0] / "report.html")
+    assert "The winner is adam with a test accuracy of" in text
+    assert re.search(r"percentage points ahead of momentum", text)
+    assert "Its range over seeds overlaps that of momentum, so this race alone does not separate the two." in text
+
+
+def test_ranges_apart_are_called_apart(tmp_path):
+    runs = [final("adam", n, 0.98 + 0.001 * n) for n in range(3)] + [
+        final("sgd", n, 0.95 + 0.001 * n) for n in range(3)
+    ]
+    text = words_of(report.write(journal(tmp_path, ("sgd", "adam"), runs)))
+    assert "adam’s worst seed (98.00 %) is better than the best seed of any other" in text
+
+
+def test_diverged_runs_are_counted_and_drawn(study):
+    folder, _ = study
+    assert {row[0]: row[-1] for row in tables(folder / "report.html")[0]}["sgd"] == "1 of 10"
+    assert "diverged at step 40" in words_of(folder / "report.html")
+    crosses = charts(folder / "report.html")["data"]["sensitivity-lr-diverged"]
+    assert [(row["contender"], row["value"]) for row in crosses] == [("sgd", CONTENDERS["sgd"].value(3))]
+    assert crosses[0]["y"] >= max(row["y"] for row in charts(folder / "report.html")["data"]["sensitivity-lr"])
+
+
+def test_a_value_on_the_edge_is_flagged(tmp_path):
+    runs = [tuned("adam", place, 0.9 + 0.01 * place) for place in range(-3, 4)]
+    text = words_of(report.write(journal(tmp_path, ("adam",), runs)))
+    assert "0.032 *" in text
+    assert "The best value of adam is the largest that was tried" in text
+
+
+def test_files_hold_what_the_journal_holds(study):
+    folder, runs = study
+    finals = [run for run in runs if run["phase"] == "final"]
+    points = rows_of(folder / "training-curves.csv")
+    assert len(points) == sum(len(run["curve"]["step"]) for run in finals)
+    adam = [run for run in finals if run["contender"] == "adam"][0]
+    losses = [float(p["train_loss"]) for p in points if p["contender"] == "adam" and p["seed"] == str(adam["seed"])]
+    assert losses == adam["curve"]["train_loss"]
+    trials = rows_of(folder / "tuning-runs.csv")
+    assert len(trials) == len(runs) - len(finals)
+    assert {t["diverged"] for t in trials if t["contender"] == "sgd"} == {"True", "False"}
+    table = {row["contender"]: row for row in rows_of(folder / "table.csv")}
+    assert float(table["adam"]["test_acc_mean"]) == pytest.approx(
+        fmean(run["test_acc"] for run in finals if run["contender"] == "adam"), rel=1e-15
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "training-by-pass",
+        "validation-by-pass",
+        "test-accuracy",
+        "sensitivity-lr",
+        "sensitivity-eps",
+        "time-per-step",
+        "race",
+    ],
+)
+def test_pictures_are_well_formed(study, name):
+    drawing = ElementTree.parse(study[0] / f"{name}.svg").getroot()
+    assert drawing.tag.endswith("svg")
+    assert len(drawing.findall(".//{*}path")) > 5
+    head = (study[0] / f"{name}.png").read_bytes()[:24]
+    assert head[:8] == b"\x89PNG\r\n\x1a\n"
+    width, _ = struct.unpack(">II", head[16:24])
+    assert width >= 1200
+
+
+def test_every_contender_is_named_in_the_picture_of_the_race(study):
+    text = "".join(ElementTree.parse(study[0] / "race.svg").getroot().itertext())
+    assert all(name in text for name in ("adam", "sgd", "momentum", "adadelta"))
+
+
+def test_names_are_escaped(tmp_path):
+    odd = Contender(AWKWARD, "adam")
+    runs = [tuned(odd, place, 0.9) for place in range(3)] + [final(odd, n, 0.9) for n in range(2)]
+    path = report.write(journal(tmp_path, (odd,), runs))
+    outline = Outline()
+    outline.feed(path.read_text(encoding="utf-8"))
+    assert outline.open == []
+    assert "b" not in outline.tags
+    assert AWKWARD in words_of(path)
+    assert charts(path)["data"]["test-accuracy"][0]["contender"] == AWKWARD
+
+
+def test_one_contender_one_seed(tmp_path):
+    path = report.write(journal(tmp_path, ("adam",), [tuned("adam", 0, 0.9), final("adam", 0, 0.91)]))
+    text = words_of(path)
+    assert "Alone in the race, adam reaches a test accuracy of 91.00 % (one seed)." in text
+    assert "nan" not in text.lower().replace("nanc", "")
+
+
+def test_no_final_runs_yet(tmp_path):
+    path = report.write(journal(tmp_path, ("adam", "sgd"), [tuned("adam", 0, 0.93), tuned("sgd", 0, 0.9)]))
+    assert "no final runs yet" in words_of(path)
+    assert "So far adam leads on the validation split with 93.00 %." in words_of(path)
+    assert not (tmp_path / "race.svg").exists()
+
+
+def test_no_runs_yet(tmp_path):
+    assert "No run has finished yet." in words_of(report.write(journal(tmp_path, ("adam", "sgd"), [])))
+
+
+def test_everything_diverged(tmp_path):
+    runs = [tuned(name, place, diverged=True) for name in ("adam", "sgd") for place in range(3)]
+    runs += [final(name, n, diverged=True) for name in ("adam", "sgd") for n in range(2)]
+    path = report.write(journal(tmp_path, ("adam", "sgd"), runs))
+    assert {row[0]: row[-1] for row in tables(path)[0]} == {
+        "Contender": "Diverged runs",
+        "adam": "5 of 5",
+        "sgd": "5 of 5",
+    }
+
+
+def test_a_run_that_diverges_at_its_first_step(tmp_path):
+    lost = final("adam", 0, diverged=True)
+    lost["curve"] = {"step": [1], "pass": [1 / 391], "seconds": [0.001], "train_loss": [None]}
+    path = report.write(journal(tmp_path, ("adam", "sgd"), [lost, final("sgd", 0, 0.9), final("sgd", 1, 0.91)]))
+    assert [row["contender"] for row in charts(path)["data"]["training-diverged"]] == ["adam"]
+
+
+def test_the_same_journal_gives_the_same_page(study, tmp_path):
+    folder, _ = study
+    shutil.copy(folder / "journal.jsonl", tmp_path)
+    assert charts(report.write(tmp_path))["data"] == charts(folder / "report.html")["data"]
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds no study"):
+        report.write(tmp_path)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_draws_all_charts(page, tmp_path, scheme):
+    dark = ["--force-dark-mode"] if scheme == "dark" else []
+    quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    quiet += " --disable-component-update --disable-sync --enable-logging=stderr --window-size=390,800"
+    result = subprocess.run(
+        [CHROMIUM, *quiet.split(), *dark, f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert 'data-charts="drawn"' in result.stdout
+    assert len(re.findall(r'<svg[^>]*class="marks"', result.stdout)) == 6
+    assert "CONSOLE" not in result.stderr
+
+
+# A study made up by hand: three contenders learn, the rate three places up makes SGD diverge.
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    names = ("sgd", "momentum", "adadelta", "adam")
+    best = {"sgd": 0.965, "momentum": 0.9779, "adadelta": 0.97, "adam": 0.978}
+    runs = [
+        tuned(
+            name, place, best[name] - 0.01 * (place - (name == "adadelta")) ** 2, diverged=(name, place) == ("sgd", 3)
+        )
+        for name in names
+        for place in range(-3, 4)
+    ]
+    runs += [final(name, n, best[name] + 0.0004 * n, place=int(name == "adadelta")) for name in names for n in range(3)]
+    folder = journal(tmp_path_factory.mktemp("study"), names, runs)
+    report.write(folder)
+    return folder, runs
+
+
+@pytest.fixture(scope="module")
+def page(study):
+    return study[0] / "report.html"
+
+
+def contender(who: str | Contender) -> Contender:
+    return who if isinstance(who, Contender) else CONTENDERS[who]
+
+
+def journal(folder: Path, who, runs) -> Path:
+    entrants = tuple(contender(one) for one in who)
+    settings = Study(workload("mnist-softmax"), entrants, criteria(["passes=5"]), batch_size=128)
+    lines = [header(settings), *runs]
+    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
+    (folder / "journal.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def tuned(who, place: int, accuracy: float = 0.1, diverged: bool = False) -> dict:
+    return made_up(contender(who), "tune", 11, place, 2, accuracy, diverged)
+
+
+def final(who, number: int, accuracy: float = 0.1, diverged: bool = False, place: int = 0) -> dict:
+    made = made_up(contender(who), "final", 100 - number, place, 5, accuracy, diverged)
+    return made | {"test_acc": made["val_acc"]}
+
+
+def made_up(who: Contender, phase: str, seed: int, place: int, passes: int, accuracy: float, diverged: bool) -> dict:
+    ends = [i * 20 for i in range(1, (2 if diverged else 20 * passes) + 1)]
+    losses = [2.3 * math.exp(-step / 800) + 0.001 * place**2 for step in ends]
+    accuracies = [0.1, *(accuracy - 0.2 / (k * k) + 0.2 / passes**2 for k in range(1, passes + 1))]
+    if diverged:
+        losses[-1], accuracies = None, [0.1]
+    return {
+        "kind": "trial",
+        "key": f"{who.name} {phase} {seed} {place}",
+        "phase": phase,
+        "contender": who.name,
+        "hyperparameters": who.hyperparameters(who.value(place)),
+        "seed": seed,
+        "curve": {
+            "step": ends,
+            "pass": [step / 400 for step in ends],
+            "seconds": [step * 0.001 for step in ends],
+            "train_loss": losses,
+        },
+        "validation": {
+            "pass": list(range(len(accuracies))),
+            "accuracy": accuracies,
+            "loss": [2.3 * (1 - a) for a in accuracies],
+        },
+        "train_loss": 2.3 if diverged else losses[-1],
+        "val_acc": accuracies[-1],
+        "val_loss": 2.3 * (1 - accuracies[-1]),
+        "test_acc": None,
+        "steps": ends[-1],
+        "ms_per_step": 1.0 + 0.01 * seed,
+        "diverged": diverged,
+        "diverged_step": ends[-1] if diverged else None,
+        "stopped_by": "diverged" if diverged else f"passes={passes}",
+    }
+
+
+# Reading what was written.
+
+
+class Outline(HTMLParser):
+    """Tags that are open, in order; every end tag must close the one opened last."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.ids, self.references, self.headings, self.text = [], set(), [], [], [], []
+
+    def handle_starttag(self, tag, attributes) -> None:
+        found = dict(attributes)
+        assert len(found) == len(attributes), f"<{tag}> has an attribute twice"
+        self.tags.add(tag)
+        self.ids += [found["id"]] if "id" in found else []
+        self.references += found.get("aria-labelledby", "").split()
+        if re.fullmatch(r"h\d", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes) -> None:
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.text.append(data)
+
+
+def words_of(path: Path) -> str:
+    outline = Outline()
+    outline.feed(path.read_text(encoding="utf-8"))
+    return " ".join("".join(outline.text).split())
+
+
+def without_scripts(markup: str) -> str:
+    return re.sub(r"<script.*?</script>", "", markup, flags=re.DOTALL)
+
+
+def charts(path: Path) -> dict:
+    return json.loads(re.search(r'id="charts">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)[1])
+
+
+def tables(path: Path) -> list[list[list[str]]]:
+    """The cells of each table, row by row."""
+
+    def text(cell: str) -> str:
+        return re.sub(r"<[^>]*>", "", cell).strip()
+
+    found = re.findall(r"<table.*?</table>", without_scripts(path.read_text(encoding="utf-8")), re.DOTALL)
+    rows = [re.findall(r"<tr.*?</tr>", table, re.DOTALL) for table in found]
+    return [
+        [[text(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)] for row in table] for table in rows
+    ]
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
