@@ -77,6 +77,10 @@ class Table:
         """The values of a column."""
         return [row[index] for row in self.rows]
 
+    def records(self) -> list[dict[str, Any]]:
+        """Each row as a dictionary by the columns' names."""
+        return [dict(zip((c.name for c in self.columns), row, strict=True)) for row in self.rows]
+
     def abbreviated(self, first: int = 4) -> "Table":
         """The first rows, dots, and the last row."""
         if len(self.rows) <= first + 2:

@@ -11,14 +11,13 @@ from typing import Annotated
 
 import typer
 
-from steepest.cli import descend, race
+from steepest.cli import descend, race, show
 from steepest.cli.common import Failed
 from steepest.cli.names import list_names
 from steepest.names import nearest
 
 app = typer.Typer(
     name="steepest",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -46,7 +45,8 @@ def _steepest(
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code. An error is one line on stderr."""
     try:
-        code = app(args=arguments, prog_name="steepest", standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = app(args=given or ["--help"], prog_name="steepest", standalone_mode=False)
         sys.stdout.flush()
     except UsageError as error:
         return _complain(_usage(error), 2)
@@ -98,4 +98,5 @@ def _guess(name: str, known) -> str:
 # One line for each command, in the order in which --help shows them.
 app.command()(race.race)
 app.command()(descend.descend)
+app.add_typer(show.app, name="show")
 app.command("list")(list_names)

@@ -92,8 +92,13 @@ def print_table(out: Console, table: Table) -> None:
 
 
 def write(folder: Path, stem: str, picture: Spec, rows: Table, table: Table) -> None:
-    """Write the rows as CSV, the table as LaTeX, the picture as SVG, PNG and PDF; say on stderr where they lie."""
-    folder.joinpath(f"{stem}.csv").write_text(rows.csv(), encoding="utf-8")
-    folder.joinpath(f"{stem}.tex").write_text(table.latex(), encoding="utf-8")
+    """Write a table and a picture, as SVG, PNG and PDF; say on stderr where they lie."""
+    write_table(folder, stem, rows, table)
     endings = ["csv", "tex", *(path.suffix[1:] for path in save(picture, folder / stem))]
     progress().print(f"Written: {folder / stem}.{{{','.join(endings)}}}", soft_wrap=True)
+
+
+def write_table(folder: Path, stem: str, rows: Table, table: Table) -> None:
+    """Write the rows as CSV and the table, perhaps shorter, as LaTeX."""
+    folder.joinpath(f"{stem}.csv").write_text(rows.csv(), encoding="utf-8")
+    folder.joinpath(f"{stem}.tex").write_text(table.latex(), encoding="utf-8")
