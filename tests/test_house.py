@@ -1,5 +1,6 @@
 """What the house promises about itself: the way imports point, what importing costs, one version, a licence."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -48,6 +49,13 @@ def test_the_command_starts_without_torch():
     """Names, help and errors come at once; torch is loaded when something trains."""
     pytest.importorskip("typer")
     assert not modules_after("import steepest.cli") & {"torch", "altair", "scipy"}
+
+
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
+def test_examples_of_the_readme_run(example):
+    pytest.importorskip("torch")
+    code, said = run(sys.executable, "-W", "error", "-c", example)
+    assert code == 0, said
 
 
 def versions(file):
