@@ -1,6 +1,13 @@
-"""How a rule meets the tensors of a model: one `Update` for each parameter, and `run`, which performs them all."""
+"""How a rule meets the tensors of a model.
 
-from steepest.kernels.plain import run
-from steepest.kernels.update import Update, state_dtype
+    Update   one parameter's part in a step, as data
+    Step     all of them, prepared once; `run` performs them with the gradients and constants of the moment
 
-__all__ = ["Update", "run", "state_dtype"]
+A `Step` chooses for each parameter: one fused pass over memory where that is possible (the CPU, dense tensors), the
+plain rule on tensors everywhere else. The plain rule is the definition, the pass gives the same bits.
+"""
+
+from steepest.kernels.step import Step
+from steepest.kernels.update import AVERAGE_RATE, GRADIENT_SCALE, Update, state_dtype
+
+__all__ = ["AVERAGE_RATE", "GRADIENT_SCALE", "Step", "Update", "state_dtype"]

@@ -7,12 +7,13 @@ import functools
 import inspect
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import attrgetter, is_
 from typing import Any, ClassVar, TypeVar, cast
 
 import torch
 
-from steepest import kernels
-from steepest.kernels import Update, state_dtype
+from steepest.kernels import state_dtype
 from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts
 from steepest.optim.options import (
@@ -23,9 +24,11 @@ from steepest.optim.options import (
     refuse_idle,
     refuse_near_misses,
 )
-from steepest.rules import Constants, Rule
+from steepest.optim.plan import Counts, Followed, Member, Plan
+from steepest.rules import Rule
 
 THETA = "theta"
+PLANS_KEPT = 8  # for models whose parameters get gradients in turns
 
 
 Constructor = TypeVar("Constructor", bound=Callable[..., None])
@@ -64,8 +67,13 @@ class Optimizer(torch.optim.Optimizer):
 
     def _construct(self, params: Any, options: dict[str, Any]) -> None:
         self._initial_velocity = options.pop("initial_velocity", None)
+        self._forget_plans()
         super().__init__(params, {**options, **self.fixed_options, "train_mode": True})
         self._initial_velocity = None
+
+    def _forget_plans(self) -> None:
+        self._plans: dict[tuple[bool, ...], Plan] = {}
+        self._counts: Counts | None = None
 
     # ---------------------------------------------------------------------------------------------- parameter groups
 
@@ -123,41 +131,52 @@ class Optimizer(torch.optim.Optimizer):
                 "step() in eval mode: the parameters hold the point of evaluation, not the point of the gradient; "
                 "call optimizer.train() before the forward pass"
             )
-        read = [(group, *self._read(group)) for group in self.param_groups]
-        for group, rule, _ in read:
-            for p in group["params"]:
-                _refuse_gradient(rule, p)
-        with torch.set_grad_enabled(self.defaults["differentiable"]):
-            kernels.run([update for each in read for update in self._updates(*each)])
+        plan, gradients = self._plan()
+        if gradients:
+            with torch.set_grad_enabled(self.defaults["differentiable"]):
+                plan.run(gradients)
         return loss
 
-    def _updates(self, group: dict[str, Any], rule: Rule, hyperparameters: Mapping[str, float]) -> list[Update]:
-        constants: dict[Any, Constants] = {}
-        updates = []
-        for p in group["params"]:
-            if p.grad is None:
-                continue
-            t, memory, slots = self._count(p, rule, hyperparameters)
-            key = (t, *memory.values())
-            if key not in constants:
-                constants[key] = rule.constants(t, hyperparameters, memory)
-            for name in memory:
-                self.state[p][name].fill_(constants[key][name])
-            theta = self.state[p][THETA] if rule.moves_the_gradient_point else None
-            updates.append(Update(rule, p, p.grad, slots, constants[key], theta, bool(group["maximize"])))
-        return updates
+    def _plan(self) -> tuple[Plan, list[torch.Tensor]]:
+        """The plan for the parameters that have gradients now; everything is checked before it is made."""
+        options = [_settings(group) for group in self.param_groups]
+        params = [p for group in self.param_groups for p in group["params"]]
+        every = list(map(attrgetter("grad"), params))
+        absent = tuple(map(is_, every, repeat(None)))
+        gradients = [g for g in every if g is not None] if any(absent) else every
+        known = self._plans.get(absent)
+        if known and known.options == options and known.fits(params, gradients):
+            return known, gradients
+        plan = self._make_plan(options, params)
+        if len(self._plans) >= PLANS_KEPT:
+            self._plans.clear()
+        self._plans[absent] = plan
+        return plan, gradients
 
-    def _count(
+    def _make_plan(self, options: list[Any], params: list[torch.Tensor]) -> Plan:
+        read = [self._read(group) for group in self.param_groups]
+        for group, (rule, _) in zip(self.param_groups, read, strict=True):
+            for p in group["params"]:
+                _refuse_gradient(rule, p)
+        members = [
+            Member(p, number, *self._state_of(p, rule, hyperparameters))
+            for number, (group, (rule, hyperparameters)) in enumerate(zip(self.param_groups, read, strict=True))
+            for p in group["params"]
+            if p.grad is not None
+        ]
+        groups = [Followed(*each, bool(group["maximize"])) for group, each in zip(self.param_groups, read, strict=True)]
+        counted = [state for state in self.state.values() if "step" in state]
+        if self._counts is None or not self._counts.covers(counted):
+            self._counts = Counts(counted)
+        return Plan(options, params, groups, members, self._counts, fuse=not self.defaults["differentiable"])
+
+    def _state_of(
         self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]
-    ) -> tuple[int, dict[str, float], tuple[torch.Tensor, ...]]:
-        """This parameter's step number t, its memory and its slots, made at its first step."""
-        first = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
+    ) -> tuple[dict[str, Any], tuple[torch.Tensor, ...], bool]:
+        """A parameter's state, its slots, and whether this is its first step."""
+        is_new = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
         slots = self._slots(p, rule, hyperparameters)
-        memory = {name: float(self.state[p][name]) for name in rule.memory}
-        if not rule.counts_steps:
-            return (1 if first else 2), memory, slots
-        self.state[p]["step"] += 1
-        return int(self.state[p]["step"]), memory, slots
+        return self.state.get(p, {}), slots, is_new
 
     def _slots(self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]) -> tuple[torch.Tensor, ...]:
         if not (rule.slots or rule.counts_steps):
@@ -222,6 +241,7 @@ class Optimizer(torch.optim.Optimizer):
             for p in group["params"]:
                 _refuse_foreign_state(type(self).__name__, rule, p, state["state"].get(p, {}))
         super().__setstate__(state)
+        self._forget_plans()
 
     def _refuse_foreign_group(self, group: Mapping[str, Any]) -> None:
         flags = {name for f in self.forms for name in f.flags} - {"decoupled_weight_decay"}  # which torch added late
@@ -313,3 +333,19 @@ def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Mapping
                 f"this state_dict is of a model with other shapes: {slot.name} is {tuple(value.shape)} for a parameter "
                 f"of shape {tuple(p.shape)}; load it for the same parameters in the same order"
             )
+
+
+def _settings(group: Mapping[str, Any]) -> list[Any]:
+    """A group's options as they are now, to be compared with those of another step."""
+    return [_frozen(value) for key, value in group.items() if key not in ("params", "param_names")]
+
+
+def _frozen(value: Any) -> Any:
+    """A value that does not follow when a tensor or a list changes in place."""
+    if isinstance(value, bool):
+        return str(value)  # True is not 1.0 here
+    if isinstance(value, (float, int, str)) or value is None:
+        return value
+    if isinstance(value, torch.Tensor):
+        return value.tolist()
+    return tuple(_frozen(v) for v in value) if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,209 @@
+"""From a traced program to LLVM: one loop over chunks of memory that reads each array once and writes it once.
+
+The arithmetic is strict: every operation is rounded in the order in which the rule writes it, nothing is contracted,
+so the loop gives the bits that the plain rule gives in the same precision.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+
+from steepest.kernels.trace import Traced
+
+LANE_BYTES = 64  # one vector of the widest machines; LLVM splits it where registers are narrower
+INT64, INT32, INT16, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(16), ir.IntType(1)
+POINTER = ir.PointerType()
+COUNT, ROW, FIRST_ADDRESS = 0, 1, 2  # the columns of the chunk table
+NEXT, CHUNKS, TABLE, CONSTANTS = 0, 1, 2, 3  # the fields of a job
+
+REAL = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array of a kernel: its name in the program, the dtype in which it lies in memory."""
+
+    name: str
+    dtype: str
+
+
+def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str) -> str:
+    """LLVM's text of `void kernel(int64 *job)`, which takes chunk after chunk of the job until none is left.
+
+    arrays: one column of addresses each, in order.  compute: "float32" or "float64", in which the arithmetic is done.
+    Several threads may run it on the same job.
+    """
+    module = ir.Module(name="steepest")
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
+    _Emitter(function, traced, arrays, compute).emit()
+    return str(module)
+
+
+class _Emitter:
+    def __init__(self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str) -> None:
+        self.function, self.traced, self.arrays, self.compute = function, traced, arrays, compute
+        self.real = REAL[compute]
+        self.width = LANE_BYTES // (4 if compute == "float32" else 8)
+        self.builder: Any = ir.IRBuilder(function.append_basic_block("entry"))
+
+    def emit(self) -> None:
+        b, job = self.builder, self.function.args[0]
+        fetch, work, done = (self.function.append_basic_block(name) for name in ("fetch", "work", "done"))
+        chunks, table, constants = (self._word(job, k) for k in (CHUNKS, TABLE, CONSTANTS))
+        b.branch(fetch)
+        b.position_at_end(fetch)
+        chunk = b.atomic_rmw("add", job, INT64(1), "monotonic")
+        b.cbranch(b.icmp_signed("<", chunk, chunks), work, done)
+        b.position_at_end(work)
+        self._chunk(b.inttoptr(table, POINTER), chunk, b.inttoptr(constants, POINTER))
+        b.branch(fetch)
+        b.position_at_end(done)
+        b.ret_void()
+
+    def _word(self, base: ir.Value, index: Any) -> ir.Value:
+        index = INT64(index) if isinstance(index, int) else index
+        return self.builder.load(self.builder.gep(base, [index], source_etype=INT64), typ=INT64)
+
+    def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
+        b, texts = self.builder, list(self.traced.program.scalars)
+        at = b.mul(chunk, INT64(FIRST_ADDRESS + len(self.arrays)))
+        row = b.gep(table, [at], source_etype=INT64)
+        count = self._word(row, COUNT)
+        first = b.mul(self._word(row, ROW), INT64(len(texts)))
+        numbers = b.gep(constants, [first], source_etype=REAL["float64"])
+        bases = {a.name: b.inttoptr(self._word(row, FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
+        scalars = {text: self._constant(numbers, k) for k, text in enumerate(texts)}
+        whole = b.and_(count, INT64(-self.width))
+        self._loop(bases, scalars, INT64(0), whole, self.width)
+        self._loop(bases, scalars, whole, count, 1)
+
+    def _constant(self, numbers: ir.Value, k: int) -> ir.Value:
+        b = self.builder
+        value = b.load(b.gep(numbers, [INT64(k)], source_etype=REAL["float64"]), typ=REAL["float64"])
+        return value if self.compute == "float64" else b.fptrunc(value, self.real)
+
+    def _loop(
+        self, bases: dict[str, ir.Value], scalars: dict[str, ir.Value], start: ir.Value, stop: ir.Value, lanes: int
+    ) -> None:
+        b = self.builder
+        spread = {text: self._spread(value, lanes) for text, value in scalars.items()}
+        before = b.block
+        head, body, after = (self.function.append_basic_block(name) for name in ("head", "body", "after"))
+        b.branch(head)
+        b.position_at_end(head)
+        i = b.phi(INT64)
+        i.add_incoming(start, before)
+        b.cbranch(b.icmp_signed("<", i, stop), body, after)
+        b.position_at_end(body)
+        step = _Lanes(b, self.real, lanes)
+        self._weights(step, bases, spread, i)
+        i.add_incoming(b.add(i, INT64(lanes)), b.block)
+        b.branch(head)
+        b.position_at_end(after)
+
+    def _spread(self, value: ir.Value, lanes: int) -> ir.Value:
+        if lanes == 1:
+            return value
+        b, vector = self.builder, ir.VectorType(self.real, lanes)
+        one = b.insert_element(ir.Constant(vector, ir.Undefined), value, INT32(0))
+        return b.shuffle_vector(
+            one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes)
+        )
+
+    def _weights(self, step: "_Lanes", bases: dict[str, ir.Value], scalars: dict[str, ir.Value], i: ir.Value) -> None:
+        program, dtypes = self.traced.program, {a.name: a.dtype for a in self.arrays}
+        values: list[ir.Value] = [step.load(bases[name], i, dtypes[name]) for name in program.inputs]
+
+        def value(argument: int | str) -> ir.Value:
+            return values[argument] if isinstance(argument, int) else scalars[argument]
+
+        for operation, arguments in program.instructions:
+            values.append(step.calculate(operation, *(value(a) for a in arguments)))
+        for name, result in self.traced.outputs.items():
+            step.store(bases[name], i, dtypes[name], value(result))
+
+
+class _Lanes:
+    """Loads, stores and operations on one weight or on a vector of them."""
+
+    def __init__(self, builder: Any, real: Any, lanes: int) -> None:
+        self.builder, self.lanes, self.real = builder, lanes, real
+
+    def type(self, one: Any) -> Any:
+        return one if self.lanes == 1 else ir.VectorType(one, self.lanes)
+
+    def full(self, one: Any, value: Any) -> ir.Constant:
+        return ir.Constant(self.type(one), value if self.lanes == 1 else [value] * self.lanes)
+
+    def _at(self, base: ir.Value, i: ir.Value, one: Any) -> ir.Value:
+        return self.builder.gep(base, [i], source_etype=one)
+
+    def load(self, base: ir.Value, i: ir.Value, dtype: str) -> ir.Value:
+        b, one = self.builder, {**REAL, "bfloat16": INT16, "float16": ir.HalfType()}[dtype]
+        value = b.load(self._at(base, i, one), align=_bytes(dtype), typ=self.type(one))
+        if dtype == "bfloat16":
+            wide = b.shl(b.zext(value, self.type(INT32)), self.full(INT32, 16))
+            return b.bitcast(wide, self.type(self.real))
+        return b.fpext(value, self.type(self.real)) if dtype == "float16" else value
+
+    def store(self, base: ir.Value, i: ir.Value, dtype: str, value: ir.Value) -> None:
+        b, one = self.builder, {**REAL, "bfloat16": INT16, "float16": ir.HalfType()}[dtype]
+        if dtype == "bfloat16":
+            value = self._to_bfloat16(value)
+        elif dtype == "float16":
+            value = b.fptrunc(value, self.type(one))
+        b.store(value, self._at(base, i, one), align=_bytes(dtype))
+
+    def _to_bfloat16(self, value: ir.Value) -> ir.Value:
+        """The nearest bfloat16, ties to even; NaN stays NaN."""
+        b = self.builder
+        bits = b.bitcast(value, self.type(INT32))
+        odd = b.and_(b.lshr(bits, self.full(INT32, 16)), self.full(INT32, 1))
+        rounded = b.add(bits, b.add(odd, self.full(INT32, 0x7FFF)))
+        top = b.trunc(b.lshr(rounded, self.full(INT32, 16)), self.type(INT16))
+        nan = b.fcmp_unordered("uno", value, value)
+        return b.select(nan, self.full(INT16, 0x7FC0), top)
+
+    def calculate(self, operation: str, *x: ir.Value) -> ir.Value:
+        b: Any = self.builder
+        simple = {"add": b.fadd, "sub": b.fsub, "mul": b.fmul, "div": b.fdiv, "neg": b.fneg, "where": b.select}
+        simple |= {"not": b.not_, "and": b.and_, "or": b.or_}
+        if operation in simple:
+            return simple[operation](*x)
+        if operation in ("<", "<=", ">", ">=", "=="):
+            return b.fcmp_ordered(operation, *x)
+        if operation == "!=":
+            return b.fcmp_unordered(operation, *x)
+        return getattr(self, f"_{operation}")(*x)
+
+    def _sqrt(self, x: ir.Value) -> ir.Value:
+        return self._intrinsic("llvm.sqrt", x)
+
+    def _abs(self, x: ir.Value) -> ir.Value:
+        return self._intrinsic("llvm.fabs", x)
+
+    def _intrinsic(self, name: str, x: ir.Value) -> ir.Value:
+        kind, module = self.type(self.real), self.builder.module
+        name += ("." if self.lanes == 1 else f".v{self.lanes}") + self.real.intrinsic_name
+        if name not in module.globals:
+            ir.Function(module, ir.FunctionType(kind, [kind]), name=name)
+        return self.builder.call(module.globals[name], [x])
+
+    def _number(self, condition: ir.Value) -> ir.Value:
+        return self.builder.uitofp(condition, self.type(self.real))
+
+    def _sign(self, x: ir.Value) -> ir.Value:
+        b, zero = self.builder, self.full(self.real, 0.0)
+        positive = self._number(b.fcmp_ordered(">", x, zero))
+        return b.fsub(positive, self._number(b.fcmp_ordered("<", x, zero)))
+
+    def _max(self, x: ir.Value, y: ir.Value) -> ir.Value:
+        b = self.builder
+        larger = b.select(b.fcmp_ordered(">", x, y), x, y)
+        return b.select(b.fcmp_unordered("uno", x, x), x, larger)
+
+
+def _bytes(dtype: str) -> int:
+    return {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}[dtype]

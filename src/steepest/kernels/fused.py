@@ -1,0 +1,112 @@
+"""One pass over memory for a whole model: a table of addresses, a row of numbers for each set of constants."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from steepest.kernels import native
+from steepest.kernels.emit import COUNT, FIRST_ADDRESS, ROW, Array, kernel_ir
+from steepest.kernels.trace import Traced, trace
+from steepest.kernels.update import Update, state_dtype, whole_update
+from steepest.rules.rule import Constants
+
+CHUNK = 16384  # elements: threads share the work evenly, and the cost of taking a chunk vanishes
+SERIAL = 40_000  # elements below which waking a second thread costs more than it brings
+
+_NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+
+
+def fits(update: Update) -> bool:
+    """Whether the pass can serve this parameter: on the CPU, of a floating dtype, dense, its arrays laid out alike."""
+    p = update.parameter
+    return (
+        p.device.type == "cpu"
+        and p.dtype in _NAMES
+        and update.gradient.layout == torch.strided
+        and update.gradient.dtype == p.dtype
+        and is_dense(p)
+        and all(layout(t) == layout(p) for name, t in update.tensors().items() if name != "g")
+    )
+
+
+def layout(x: torch.Tensor) -> list[tuple[int, int]]:
+    """Sizes and strides of the dimensions that matter; equal layouts can be walked through side by side."""
+    return [(n, s) for n, s in zip(x.shape, x.stride(), strict=True) if n != 1]
+
+
+def is_dense(x: torch.Tensor) -> bool:
+    """Whether the elements lie side by side in memory, in any order, none twice."""
+    expected = 1
+    for stride, size in sorted((s, n) for n, s in layout(x)):
+        if stride != expected:
+            return False
+        expected *= size
+    return True
+
+
+def program(update: Update, constants: Constants) -> Traced:
+    """The instructions of this kind of update; raises `NotTraceable` for a rule that cannot be compiled."""
+    read = [name for name in update.tensors() if name != "point"]
+    return trace(lambda x, c: whole_update(update, x, c), read, list(constants))
+
+
+class Pass:
+    """The updates of one kind in one call.
+
+    The table holds a row for each chunk: its length, its row of constants, and the address of each array.
+    """
+
+    def __init__(self, updates: Sequence[Update], traced: Traced) -> None:
+        first = updates[0]
+        arrays = [Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items()]
+        compute = _NAMES[state_dtype(first.parameter.dtype)]
+        self.kernel = native.compiled(kernel_ir(traced, arrays, compute))
+        self.scalars = list(traced.program.scalars.values())
+        self.strides = [u.parameter.stride() for u in updates]
+        self.parameters = [u.parameter for u in updates]
+        self.column = FIRST_ADDRESS + list(first.tensors()).index("g")
+        self._lay_out(updates)
+        self.zero_gradient = first.zero_gradient
+        self.assign_rows(np.array([u.row for u in updates], dtype=np.int64))
+
+    def _lay_out(self, updates: Sequence[Update]) -> None:
+        sizes = [u.parameter.numel() for u in updates]
+        pieces = [(i, start, min(CHUNK, n - start)) for i, n in enumerate(sizes) for start in range(0, n, CHUNK)]
+        index, start, count = np.array(pieces, dtype=np.int64).reshape(-1, 3).T
+        tensors = [list(u.tensors().values()) for u in updates]
+        self.table = np.empty((len(pieces), FIRST_ADDRESS + len(tensors[0])), dtype=np.int64)
+        self.table[:, COUNT] = count
+        for column, each in enumerate(zip(*tensors, strict=True), FIRST_ADDRESS):
+            offset = start * each[0].element_size()
+            self.table[:, column] = np.array([t.data_ptr() for t in each], dtype=np.int64)[index] + offset
+            if column == self.column:
+                self.offset = offset
+        self.index = None if index.tolist() == list(range(len(updates))) else index
+        self.elements = sum(sizes)
+
+    def assign_rows(self, rows: np.ndarray) -> None:
+        """Give each update another row of the step's constants; the table counts only the rows that occur here."""
+        occurring, own = np.unique(rows, return_inverse=True)
+        self.rows = occurring.tolist()
+        self.table[:, ROW] = own if self.index is None else own[self.index]
+        self.constants = np.zeros((len(self.rows), len(self.scalars)))
+        fields = [0, len(self.table), self.table.ctypes.data, self.constants.ctypes.data]
+        self.job = np.array(fields, dtype=np.int64)
+
+    def run(self, gradients: Sequence[torch.Tensor], constants: Sequence[Constants]) -> None:
+        """Perform the updates with these gradients and, for each row, these constants."""
+        given = gradients
+        if list(map(torch.Tensor.stride, gradients)) != self.strides:
+            gradients = [_laid_out_like(p, g) for p, g in zip(self.parameters, gradients, strict=True)]
+        addresses = np.array(list(map(torch.Tensor.data_ptr, gradients)), dtype=np.int64)
+        self.table[:, self.column] = addresses if self.index is None else addresses[self.index] + self.offset
+        self.constants[:] = [[scalar.value(constants[row]) for scalar in self.scalars] for row in self.rows]
+        self.kernel.run(self.job, 1 if self.elements < SERIAL else torch.get_num_threads())
+        if self.zero_gradient and gradients is not given:
+            for g in given:
+                g.zero_()
+
+
+def _laid_out_like(p: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
+    return g if layout(g) == layout(p) else torch.empty_like(p.detach()).copy_(g)

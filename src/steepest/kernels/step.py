@@ -1,0 +1,94 @@
+"""All updates of a step, each by the best way that serves it."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import torch
+
+from steepest.kernels import fused, plain
+from steepest.kernels.trace import NotTraceable
+from steepest.kernels.update import Update
+from steepest.rules.rule import Constants
+
+
+class Step:
+    """The updates of a step, prepared: fused passes for most, the plain rule for the rest.
+
+    updates: one for each parameter.  constants: a set for each row; only their names matter here.
+    """
+
+    def __init__(self, updates: Sequence[Update], constants: Sequence[Constants], fuse: bool = True) -> None:
+        self.updates = list(updates)
+        self.plain: list[int] = []
+        kinds: dict[Any, list[int]] = defaultdict(list)
+        programs = {}
+        for index, update in enumerate(self.updates):
+            key = self._kind(update, constants[update.row]) if fuse and fused.fits(update) else None
+            if key is not None and key not in programs:
+                programs[key] = _program(update, constants[update.row])
+            if key is None or programs[key] is None:
+                self.plain.append(index)
+            else:
+                kinds[key].append(index)
+        self.passes = [
+            (indices, fused.Pass([self.updates[i] for i in indices], programs[k])) for k, indices in kinds.items()
+        ]
+        self._remember()
+
+    @staticmethod
+    def _kind(update: Update, constants: Constants) -> tuple[Any, ...]:
+        dtypes = tuple(tensor.dtype for tensor in update.tensors().values())
+        flags = (update.theta is None, update.average is None, update.maximize, update.scaled, update.zero_gradient)
+        return (id(update.rule), dtypes, flags, tuple(constants))
+
+    def _remember(self) -> None:
+        # an alias keeps the memory, so that an equal address means the same memory
+        self._aliases = [u.parameter.detach() for u in self.updates]
+        self._parameters = [u.parameter for u in self.updates]
+        self._places = _places(self._parameters)
+        # autograd must learn that the parameters have changed
+        self._fused = [self._parameters[i] for indices, _ in self.passes for i in indices]
+        self._gradient_dtypes = [u.parameter.dtype for u in self.updates]
+
+    def fits(self, gradients: Sequence[torch.Tensor]) -> bool:
+        """Whether parameters and gradients are still where and what they were when the step was prepared."""
+        return (
+            _places(self._parameters) == self._places
+            and list(map(attrgetter("dtype"), gradients)) == self._gradient_dtypes
+        )
+
+    def assign_rows(self, rows: np.ndarray) -> None:
+        """Give each update another row of constants."""
+        for indices, each in self.passes:
+            each.assign_rows(rows[indices])
+        self.updates = [replace(u, row=int(row)) for u, row in zip(self.updates, rows, strict=True)]
+
+    def run(self, gradients: Sequence[torch.Tensor], constants: Sequence[Constants]) -> None:
+        """Perform every update with its gradient and its row's constants."""
+        for indices, each in self.passes:
+            whole = len(indices) == len(gradients)
+            each.run(gradients if whole else [gradients[i] for i in indices], constants)
+        torch.autograd.graph.increment_version(self._fused)
+        for i in self.plain:
+            plain.step(replace(self.updates[i], gradient=gradients[i]), constants)
+
+
+def _places(tensors: Sequence[torch.Tensor]) -> list[Any]:
+    return [
+        *map(torch.Tensor.data_ptr, tensors),
+        *map(attrgetter("shape"), tensors),
+        *map(torch.Tensor.stride, tensors),
+    ]
+
+
+def _program(update: Update, constants: Constants) -> Any:
+    try:
+        return fused.program(update, constants)
+    except NotTraceable as why:
+        warnings.warn(f"{update.rule.name} runs as plain tensor operations, not as one pass: {why}", stacklevel=2)
+        return None

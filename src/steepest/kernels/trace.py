@@ -1,0 +1,235 @@
+"""A rule as a list of instructions: found by running it once on symbols instead of numbers.
+
+Two kinds of value: an `Element` differs from weight to weight, a `Scalar` is the same for all weights of a step.
+Arithmetic among scalars alone is done once a step in double precision, as Python does it when the plain rule runs on
+tensors; only its result enters the loop.
+"""
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from steepest.rules.rule import Constants
+
+
+class NotTraceable(TypeError):
+    """A rule does something that a compiled loop cannot do."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A number of the step: how to work it out from the constants, and how it reads."""
+
+    value: Callable[[Constants], float]
+    text: str
+
+    def _with(self, other: Any, function: Callable[..., float], sign: str, swap: bool = False) -> Any:
+        if isinstance(other, (Element, Condition)):
+            return NotImplemented
+        a, b = (scalar(other), self) if swap else (self, scalar(other))
+        return Scalar(lambda c: function(a.value(c), b.value(c)), f"({a.text} {sign} {b.text})")
+
+    def __add__(self, other: Any) -> Any:
+        return self._with(other, operator.add, "+")
+
+    def __radd__(self, other: Any) -> Any:
+        return self._with(other, operator.add, "+", swap=True)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._with(other, operator.sub, "-")
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._with(other, operator.sub, "-", swap=True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with(other, operator.mul, "*")
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._with(other, operator.mul, "*", swap=True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._with(other, operator.truediv, "/")
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._with(other, operator.truediv, "/", swap=True)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._with(other, operator.pow, "**")
+
+    def __neg__(self) -> "Scalar":
+        return Scalar(lambda c: -self.value(c), f"(-{self.text})")
+
+    def sqrt(self) -> "Scalar":
+        """The square root, as `steepest.rules.verbs.sqrt` asks for it."""
+        return Scalar(lambda c: self.value(c) ** 0.5, f"sqrt{self.text}")
+
+    def __bool__(self) -> bool:
+        raise NotTraceable("an `if` on a constant; what changes the structure belongs into a rule of its own")
+
+    __lt__ = __le__ = __gt__ = __ge__ = lambda self, _: bool(self)
+
+
+def scalar(x: Any) -> Scalar:
+    """A number as a scalar."""
+    if isinstance(x, Scalar):
+        return x
+    if isinstance(x, (int, float)) and not isinstance(x, bool):
+        return Scalar(lambda _: float(x), repr(float(x)))
+    raise NotTraceable(f"{x!r} in a calculation; a rule computes with its arguments and plain numbers only")
+
+
+@dataclass
+class Program:
+    """The instructions of one weight's update.
+
+    inputs        names of the arrays that are read
+    instructions  (operation, arguments): an argument is the number of an earlier value, inputs first, or a scalar's
+                  text
+    scalars       the step's numbers that enter, by text
+    """
+
+    inputs: Sequence[str]
+    instructions: list[tuple[str, tuple[int | str, ...]]] = field(default_factory=list)
+    scalars: dict[str, Scalar] = field(default_factory=dict)
+
+    def value(self, number: int) -> "Element":
+        """The symbol of a value."""
+        return Element(self, number)
+
+    def add(self, operation: str, *arguments: Any) -> int:
+        """Append an instruction, or find the same one again; returns its value's number."""
+        written = (operation, tuple(self._argument(a) for a in arguments))
+        if written not in self.instructions:
+            self.instructions.append(written)
+        return len(self.inputs) + self.instructions.index(written)
+
+    def _argument(self, x: Any) -> int | str:
+        if isinstance(x, (Element, Condition)):
+            return x.number
+        x = scalar(x)
+        self.scalars.setdefault(x.text, x)
+        return x.text
+
+
+class _Symbol:
+    __array_ufunc__ = None
+
+    def __init__(self, program: Program, number: int) -> None:
+        self.program, self.number = program, number
+
+    def __bool__(self) -> bool:
+        raise NotTraceable("an `if` on a weight's own numbers; use steepest.rules.verbs.where(condition, a, b)")
+
+
+class Condition(_Symbol):
+    """A truth value for each weight."""
+
+    def where(self, *_: Any) -> Any:
+        """Only here to be asked for by `verbs.where`, which then calls it on an element."""
+        raise NotTraceable("`where` on a condition alone")
+
+    def __invert__(self) -> "Condition":
+        return Condition(self.program, self.program.add("not", self))
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return Condition(self.program, self.program.add("and", self, other))
+
+    def __or__(self, other: "Condition") -> "Condition":
+        return Condition(self.program, self.program.add("or", self, other))
+
+    def __mul__(self, other: Any) -> "Element":
+        return Element(self.program, self.program.add("number", self)) * other
+
+    __rmul__ = __mul__
+
+
+def _binary(operation: str, swap: bool = False) -> Callable[..., "Element"]:
+    def method(self: "Element", other: Any) -> "Element":
+        pair = (other, self) if swap else (self, other)
+        return Element(self.program, self.program.add(operation, *pair))
+
+    return method
+
+
+def _comparison(operation: str) -> Callable[..., Condition]:
+    return lambda self, other: Condition(self.program, self.program.add(operation, self, other))
+
+
+def _unary(operation: str) -> Callable[["Element"], "Element"]:
+    return lambda self: Element(self.program, self.program.add(operation, self))
+
+
+class Element(_Symbol):
+    """A number for each weight; takes part in arithmetic like a float, and has the verbs as methods like a tensor."""
+
+    __add__, __radd__ = _binary("add"), _binary("add", swap=True)
+    __sub__, __rsub__ = _binary("sub"), _binary("sub", swap=True)
+    __mul__, __rmul__ = _binary("mul"), _binary("mul", swap=True)
+    __truediv__, __rtruediv__ = _binary("div"), _binary("div", swap=True)
+    __lt__, __le__ = _comparison("<"), _comparison("<=")
+    __gt__, __ge__ = _comparison(">"), _comparison(">=")
+    __eq__, __ne__ = _comparison("=="), _comparison("!=")  # pyright: ignore[reportAssignmentType]
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+    __neg__, __abs__, sqrt, sign = _unary("neg"), _unary("abs"), _unary("sqrt"), _unary("sign")
+    sgn = sign
+    maximum = _binary("max")
+
+    def new_tensor(self, number: Any) -> Any:
+        """A number stays one; it is spread over the weights where it is used."""
+        return _Spread(scalar(number))
+
+    def where(self, condition: Condition, other: Any) -> "Element":
+        """This element where the condition holds, else the other."""
+        return Element(self.program, self.program.add("where", condition, self, other))
+
+    def __pow__(self, power: Any) -> "Element":
+        if power == 2:
+            return self * self
+        if power == 0.5:
+            return self.sqrt()
+        raise NotTraceable(f"** {power!r}; a rule has the powers 2 and 0.5, else products")
+
+
+class _Spread(Scalar):
+    def __init__(self, of: Scalar) -> None:
+        super().__init__(of.value, of.text)
+
+    def maximum(self, other: Element) -> Element:
+        return other.maximum(self)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A program with the arrays that it writes: each output is the number of a value, or a scalar's text."""
+
+    program: Program
+    outputs: dict[str, int | str]
+
+    @property
+    def text(self) -> str:
+        """The whole program as text: two rules with the same text are the same kernel."""
+        lines = [f"in {', '.join(self.program.inputs)}"]
+        first = len(self.program.inputs)
+        lines += [f"{first + i} = {op} {args}" for i, (op, args) in enumerate(self.program.instructions)]
+        return "\n".join([*lines, *(f"out {name} = {value}" for name, value in self.outputs.items())])
+
+
+def trace(function: Callable[..., dict[str, Any]], inputs: Sequence[str], constants: Sequence[str]) -> Traced:
+    """Run `function(elements, scalars)` on symbols: it returns the arrays to write, by name.
+
+    >>> adding = trace(lambda x, c: {"theta": x["theta"] - (1 - c["beta"]) * x["g"]}, ["theta", "g"], ["beta"])
+    >>> print(adding.text)
+    in theta, g
+    2 = mul ('(1.0 - beta)', 1)
+    3 = sub (0, 2)
+    out theta = 3
+    """
+    program = Program(inputs)
+    elements = {name: program.value(number) for number, name in enumerate(inputs)}
+    scalars = {name: Scalar(operator.itemgetter(name), name) for name in constants}
+    try:
+        outputs = function(elements, scalars)
+        return Traced(program, {name: program._argument(x) for name, x in outputs.items()})
+    except (TypeError, AttributeError, ValueError) as fault:
+        raise NotTraceable(str(fault)) from fault

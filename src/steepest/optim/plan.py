@@ -1,0 +1,154 @@
+"""What a step can know before it begins: which parameters take part, by which rule, and where everything lies.
+
+A plan is made for one set of parameters that have gradients, and serves every later step with the same set, as long as
+nothing has been exchanged behind its back; then a step has hardly anything left to do in Python.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import is_
+from typing import Any
+
+import numpy as np
+import torch
+
+from steepest import kernels
+from steepest.kernels import Update
+from steepest.rules import Constants, Rule
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A parameter group as it was read: its rule, its hyperparameters, and what happens beside the rule."""
+
+    rule: Rule
+    hyperparameters: Mapping[str, float]
+    maximize: bool
+
+
+@dataclass(frozen=True)
+class Member:
+    """A parameter that takes part: its group's number, its state, its slots, and whether they are new."""
+
+    parameter: torch.Tensor
+    group: int
+    state: dict[str, Any]
+    slots: tuple[torch.Tensor, ...]
+    is_new: bool
+
+
+class Counts:
+    """The step counts of an optimizer's parameters as one array: their `step` tensors become views of it."""
+
+    def __init__(self, states: Sequence[dict[str, Any]]) -> None:
+        counts = torch.tensor([float(state["step"]) for state in states], dtype=torch.float32)
+        self.array = counts.numpy()
+        self._views = list(counts)
+        for state, own in zip(states, self._views, strict=True):
+            state["step"] = own
+
+    def covers(self, states: Sequence[dict[str, Any]]) -> bool:
+        """Whether these states' counts are the array's, in its order."""
+        return len(states) == len(self._views) and all(s["step"] is v for s, v in zip(states, self._views, strict=True))
+
+    def places(self, states: Sequence[dict[str, Any]]) -> np.ndarray:
+        """Where in the array the counts of these states are."""
+        place = {id(view): index for index, view in enumerate(self._views)}
+        return np.array([place[id(state["step"])] for state in states], dtype=np.int64)
+
+
+class Plan:
+    """The prepared step of these members."""
+
+    def __init__(
+        self,
+        options: Sequence[Any],
+        params: Sequence[torch.Tensor],
+        groups: Sequence[Followed],
+        members: Sequence[Member],
+        counts: Counts,
+        fuse: bool = True,
+    ) -> None:
+        self._fuse = fuse
+        self.options, self.params, self.groups, self.members = options, params, groups, members
+        self._counting = np.array([groups[m.group].rule.counts_steps for m in members], dtype=bool)
+        self._fresh = np.array([m.is_new for m in members], dtype=bool)
+        self._counts = counts
+        self._places = counts.places([m.state for m in members if groups[m.group].rule.counts_steps])
+        self._remembering = any(groups[m.group].rule.memory for m in members)
+        self._states = [m.state for m in members]
+        self._values = list(chain.from_iterable(map(dict.values, self._states)))
+        self._pattern: np.ndarray | None = None
+        self._step: kernels.Step | None = None
+
+    def fits(self, params: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> bool:
+        """Whether parameters, states and memory are still those that the plan was made for."""
+        values = list(chain.from_iterable(map(dict.values, self._states)))
+        return (
+            len(params) == len(self.params)
+            and all(map(is_, params, self.params))
+            and len(values) == len(self._values)
+            and all(map(is_, values, self._values))
+            and (self._step is None or self._step.fits(gradients))
+        )
+
+    def run(self, gradients: Sequence[torch.Tensor]) -> None:
+        """One step: count, work out each row's constants, and let the kernels do the rest."""
+        t = self._count()
+        rows = self._rows(t)
+        constants = [self._constants(row) for row in rows]
+        if self._step is None:
+            updates = [
+                self._update(m, g, int(r)) for m, g, r in zip(self.members, gradients, self._row_of, strict=True)
+            ]
+            self._step = kernels.Step(updates, constants, self._fuse)
+        self._step.run(gradients, constants)
+
+    def _count(self) -> np.ndarray:
+        """The number of this step for each member; a rule that does not count is told 1, then 2 for ever."""
+        t = np.where(self._fresh, 1.0, 2.0)
+        self._counts.array[self._places] += 1
+        t[self._counting] = self._counts.array[self._places]
+        return t
+
+    def _rows(self, t: np.ndarray) -> list[tuple[int, int, list[int]]]:
+        """Members of one group at the same step, with the same memory, share a row: (group, t, members)."""
+        pattern = np.where(self._counting, t - t[0], t)
+        if self._pattern is None or self._remembering or not np.array_equal(pattern, self._pattern):
+            self._pattern = pattern
+            rows: dict[Any, list[int]] = {}
+            for index, m in enumerate(self.members):
+                memory = tuple(float(m.state[name]) for name in self.groups[m.group].rule.memory)
+                rows.setdefault((m.group, float(t[index]), memory), []).append(index)
+            self._shared = [(key[0], members) for key, members in rows.items()]
+            self._row_of = np.empty(len(self.members), dtype=np.int64)
+            for row, (_, members) in enumerate(self._shared):
+                self._row_of[members] = row
+            if self._step is not None:
+                self._step.assign_rows(self._row_of)
+        self._fresh[:] = False
+        return [(group, int(t[members[0]]), members) for group, members in self._shared]
+
+    def _constants(self, row: tuple[int, int, list[int]]) -> Constants:
+        group, t, members = row
+        followed = self.groups[group]
+        first = self.members[members[0]].state
+        memory = {name: float(first[name]) for name in followed.rule.memory}
+        constants = followed.rule.constants(t, followed.hyperparameters, memory)
+        for name in memory:
+            for index in members:
+                self.members[index].state[name].fill_(constants[name])
+        return constants
+
+    def _update(self, m: Member, gradient: torch.Tensor, row: int) -> Update:
+        followed = self.groups[m.group]
+        return Update(
+            followed.rule,
+            m.parameter,
+            gradient,
+            m.slots,
+            row,
+            theta=m.state.get("theta") if followed.rule.moves_the_gradient_point else None,
+            maximize=followed.maximize,
+        )
