@@ -1,5 +1,6 @@
 """What a race shows while it works: a live table on a terminal, a line for each finished run elsewhere."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,8 +27,9 @@ RUNS_BEFORE_AN_ESTIMATE = 4
 
 @contextmanager
 def watching(console: Console, folder: Path) -> Iterator[Watch]:
-    """Shows what `race` reports while it works. An interrupt says how to go on and ends the program with 130."""
+    """Shows what `race` reports while it works. An interrupt, or a request to end, says how to go on: exit code 130."""
     clock = Clock()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if console.is_terminal:
             with _live_table(console, clock) as watch:
@@ -35,9 +37,11 @@ def watching(console: Console, folder: Path) -> Iterator[Watch]:
         else:
             yield _lines(console, clock)
     except KeyboardInterrupt:
-        kept = f"{clock.done} finished runs are kept in {folder}" if clock.done else f"nothing is lost in {folder}"
-        console.print(f"steepest: interrupted; {kept}: run the same command again to continue", soft_wrap=True)
+        what = f"steepest: interrupted; the finished runs are kept in {folder}: run the same command again to continue"
+        console.print(what, soft_wrap=True)
         raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Clock:
@@ -87,13 +91,19 @@ def _duration(seconds: float) -> str:
 
 
 def _lines(console: Console, clock: Clock) -> Watch:
+    planned = 0
+
     def watch(status: Status) -> None:
+        nonlocal planned
         before, first = clock.done, clock.found is None
         clock.look(status)
         if first and status.journal.runs:
             console.print(f"{len(status.journal.runs)} runs are finished already")
         elif clock.done > before:
             console.print(_line(status, clock), soft_wrap=True)
+        elif planned and len(status.trials) > planned and not status.trials[-1].final:
+            console.print("a best value lies at the end of its grid: every contender gets more values")
+        planned = len(status.trials)
 
     return watch
 
