@@ -1,4 +1,4 @@
-"""The report of a study: one page that needs no network, and its charts and data as files, all from the journal alone."""
+"""The report of a study, from its journal alone: one page that needs no network, its charts and data as files."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ __all__ = ["write"]
 def write(folder: Path | str) -> Path:
     """Write `report.html` beside the study's journal, with each chart as SVG and PNG and the data as CSV.
 
-    Returns the path of the page. Raises ValueError when the folder holds no study, OSError when it cannot be written to.
+    Returns the page's path. Raises ValueError when the folder holds no study, OSError when it cannot be written to.
     """
     folder = Path(folder)
     journal = read(folder)
@@ -29,7 +29,8 @@ def write(folder: Path | str) -> Path:
         "validation-curves": data.every_point(final, "validation"),
     }
     for name, rows in tables.items():
-        files.write_csv(folder / f"{name}.csv", rows)
+        if rows:
+            files.write_csv(folder / f"{name}.csv", rows)
     for chart in contents.pictures:
         files.write_chart(folder, chart)
     page = folder / "report.html"

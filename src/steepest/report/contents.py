@@ -1,9 +1,9 @@
 """What the report says and shows, in order, before it becomes a page."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steepest.report.charts import Chart
+from steepest.report.chart import Chart
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,11 @@ class Table:
     heads: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[TableRow, ...]
+
+
+def table(caption: str, heads: Sequence[str], rows: Iterable[TableRow], text: Container[int] = (0,)) -> Table:
+    """A table whose columns hold numbers, which stand to the right, except for those numbered in `text`."""
+    return Table(caption, tuple(heads), tuple(i not in text for i in range(len(heads))), tuple(rows))
 
 
 @dataclass(frozen=True)

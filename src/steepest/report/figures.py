@@ -1,16 +1,16 @@
-"""The figures: each chart with its title, caption, description and the data behind it, as far as the journal has any."""
+"""The figures: each chart with its title, caption, description and data, as far as the journal has any."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from steepest.report import charts, data, words
-from steepest.report.contents import Figure, Section, Table, TableRow
+from steepest.report import curves, data, plots, words
+from steepest.report.contents import Figure, Section, Table, TableRow, table
 from steepest.report.data import Row
 from steepest.study.journal import Run
 from steepest.study.summary import Row as Result
 
+Form = Callable[[float], str]
+
 CHECKPOINTS = 6
-TUNED = {"lr": "Learning rate ε (log scale)", "eps": "Small constant δ (log scale)"}
 HYPERPARAMETER = {"lr": "learning rate ε", "eps": "small constant δ"}
 CROSS = "A cross marks a diverged run, at the edge of the chart."
 STRETCHED = "The axis stretches towards 100 %: equal distances are equal ratios of the error."
@@ -49,6 +49,11 @@ def sections(runs: Sequence[Run], results: Sequence[Result], contenders: Sequenc
     return tuple(section for section in found if section)
 
 
+def called(hyperparameter: str) -> str:
+    """A tuned hyperparameter in words and with its letter."""
+    return HYPERPARAMETER.get(hyperparameter, hyperparameter)
+
+
 def _section(id: str, title: str, text: str, figures: Sequence[Figure | None]) -> Section | None:
     drawn = tuple(figure for figure in figures if figure)
     return Section(id, title, text, drawn) if drawn else None
@@ -58,21 +63,16 @@ def _training(final: Sequence[Run], contenders: Sequence[str]) -> Figure | None:
     rows = data.spread(final, "curve", "train_loss")
     if not rows:
         return None
-    stopped = _ends(data.diverged(final), "curve")
-    names = {"passes": "pass", "updates": "step", "seconds": "seconds"}
-    choices = {
-        label: charts.loss_curves(f"training-by-{x}", "training", rows, stopped, contenders, x)
-        for label, x in names.items()
-    }
+    stopped = _ends(data.diverged(final))
+    drawn = curves.losses("training", rows, stopped, contenders)
+    axes = {"passes": "pass", "updates": "step", "seconds": "seconds"}
     return Figure(
-        "training-loss",
-        "Training loss",
-        f"Mean loss of the batches since the point before. {CROSS}"
-        if stopped
-        else "Mean loss of the batches since the point before.",
-        f"Line chart: training loss on a logarithmic scale against passes for {words.listed(contenders)}. {_ranking(rows)}",
-        choices,
-        _checkpoints("Training loss by pass: median (lowest to highest seed)", rows, contenders, words.number),
+        id="training-loss",
+        title="Training loss",
+        caption=_joined("Mean loss of the batches since the point before.", CROSS if stopped else ""),
+        description=f"Line chart: training loss on a logarithmic scale against passes. {_ranking(rows)}",
+        choices={label: curves.drawn(f"training-by-{x}", drawn, x) for label, x in axes.items()},
+        table=_checkpoints("Training loss: median (lowest to highest seed)", rows, contenders, words.number),
     )
 
 
@@ -80,16 +80,20 @@ def _validation(final: Sequence[Run], contenders: Sequence[str]) -> Figure | Non
     rows = data.spread(final, "validation", "accuracy")
     if not rows:
         return None
-    stopped = _ends(data.diverged(final), "curve")
-    chart = charts.accuracy_curves("validation-by-pass", "validation", rows, stopped, contenders, "pass")
+    stopped = _ends(data.diverged(final))
+    drawn = curves.accuracies("validation", rows, stopped, contenders)
     return Figure(
-        "validation-accuracy",
-        "Validation accuracy",
-        f"After each pass. {STRETCHED}",
-        f"Line chart: validation accuracy against passes for {words.listed(contenders)}. {_ranking(rows, highest=True)}",
-        {"passes": chart},
-        _checkpoints("Validation accuracy by pass: median (lowest to highest seed)", rows, contenders, words.percent),
+        id="validation-accuracy",
+        title="Validation accuracy",
+        caption=_joined("After each pass.", CROSS if stopped else "", STRETCHED),
+        description=f"Line chart: validation accuracy against passes. {_ranking(rows, highest=True)}",
+        choices={"passes": curves.drawn("validation-by-pass", drawn, "pass")},
+        table=_checkpoints("Validation accuracy: median (lowest to highest seed)", rows, contenders, words.percent),
     )
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _ranking(rows: Sequence[Row], highest: bool = False) -> str:
@@ -98,27 +102,26 @@ def _ranking(rows: Sequence[Row], highest: bool = False) -> str:
     return f"From best to worst at the end: {', '.join(order)}."
 
 
-def _ends(runs: Sequence[Run], curve: str) -> list[Row]:
+def _ends(runs: Sequence[Run]) -> list[Row]:
     """Where each of these runs stopped, if it came as far as a point of its curve."""
     return [
         {"contender": run["contender"], "seed": run["number"], "diverged_step": run["diverged_step"]}
-        | {name: run[curve][name][-1] for name in data.CURVE_COLUMNS if name in run[curve]}
+        | {name: run["curve"][name][-1] for name in data.CURVE_COLUMNS}
         for run in runs
-        if run[curve]["pass"]
+        if run["curve"]["pass"]
     ]
 
 
-def _checkpoints(caption: str, rows: Sequence[Row], contenders: Sequence[str], form: Any) -> Table:
+def _checkpoints(caption: str, rows: Sequence[Row], contenders: Sequence[str], form: Form) -> Table:
     """A curve at a few passes, whole ones where there are enough."""
     passes = sorted({row["pass"] for row in rows})
     whole = [p for p in passes if p == int(p)]
     passes = _some(whole if len(whole) >= 2 else passes, CHECKPOINTS)
     cell = {(row["contender"], row["pass"]): _median_and_range(row, form) for row in rows}
-    return Table(
+    return table(
         caption,
         ("Contender", *(f"Pass {words.rate(p)}" for p in passes)),
-        (False, *(True for _ in passes)),
-        tuple(
+        (
             TableRow((name, *(cell.get((name, p), words.NOTHING) for p in passes)), contender=i)
             for i, name in enumerate(contenders)
         ),
@@ -132,50 +135,38 @@ def _some(values: Sequence[float], count: int) -> list[float]:
     return [values[round(i * (len(values) - 1) / (count - 1))] for i in range(count)]
 
 
-def _median_and_range(row: Row, form: Any) -> str:
+def _median_and_range(row: Row, form: Form) -> str:
     if row["seeds"] == 1:
         return form(row["median"])
     return f"{form(row['median'])} ({form(row['low'])} to {form(row['high'])})"
 
 
 def _accuracies(final: Sequence[Run], results: Sequence[Result], contenders: Sequence[str]) -> Figure | None:
-    rows = [
-        {"contender": run["contender"], "seed": run["number"], "test_acc": run["test_acc"]}
-        for run in final
-        if data.finite(run.get("test_acc"))
-    ]
-    if not rows:
+    if not final:
         return None
+    rows = [{"contender": run["contender"], "seed": run["number"], "test_acc": run["test_acc"]} for run in final]
     means = [
-        {
-            "contender": result.name,
-            "mean": result.test_acc.mean,
-            "text": words.percent_sd(result.test_acc.mean, result.test_acc.sd),
-        }
+        {"contender": result.name, "mean": of.mean, "text": words.percent_sd(of.mean, of.sd)}
         for result in results
-        if result.test_acc
+        if (of := result.test_acc)
     ]
     best = means[0]
     return Figure(
-        "test-accuracy",
-        "",
-        f"Each symbol is one seed, the upright bar their mean; to the right mean ± standard deviation. {STRETCHED}",
-        f"Dot plot: test accuracy of each seed for {words.listed(contenders)}. Best mean: {best['contender']}, {best['text']}.",
-        {"": charts.accuracies("test-accuracy", rows, means, contenders)},
-        Table(
+        id="test-accuracy",
+        title="",
+        caption=_joined("A symbol is one seed, the bar their mean; to the right mean ± standard deviation.", STRETCHED),
+        description=f"Dot plot: test accuracy of each seed. Best mean: {best['contender']}, {best['text']}.",
+        choices={"": plots.accuracies("test-accuracy", rows, means, contenders)},
+        table=table(
             "Test accuracy of each final run",
             ("Contender", "Seed", "Test accuracy"),
-            (False, True, True),
-            tuple(
-                TableRow((row["contender"], str(row["seed"]), words.percent(row["test_acc"])), _index(contenders, row))
-                for row in rows
-            ),
+            (_row(contenders, row, str(row["seed"]), words.percent(row["test_acc"])) for row in rows),
         ),
     )
 
 
-def _index(contenders: Sequence[str], row: Mapping[str, Any]) -> int:
-    return contenders.index(row["contender"])
+def _row(contenders: Sequence[str], row: Row, *cells: str) -> TableRow:
+    return TableRow((row["contender"], *cells), contender=contenders.index(row["contender"]))
 
 
 def _sensitivities(tuning: Sequence[Run], results: Sequence[Result], contenders: Sequence[str]) -> list[Figure]:
@@ -187,41 +178,28 @@ def _sensitivities(tuning: Sequence[Run], results: Sequence[Result], contenders:
 
 def _sensitivity(tuned: str, rows: Sequence[Row], contenders: Sequence[str]) -> Figure:
     own = list(dict.fromkeys(row["contender"] for row in rows))
-    word = HYPERPARAMETER.get(tuned, tuned)
-    crosses = f" {CROSS}" if any(row["diverged"] for row in rows) else ""
+    word = called(tuned)
+    title = word[0].upper() + word[1:]
     choice = "; ".join(f"{row['contender']} {words.rate(row['value'])}" for row in rows if row["chosen"])
-    chosen = "The ring marks the chosen value." if choice else ""
+    caption = "Validation accuracy at the end of each tuning run. The ring marks the best value."
     return Figure(
-        f"sensitivity-{tuned}",
-        f"{word[0].upper()}{word[1:]}: {words.listed(own) if len(own) < 4 else f'{len(own)} contenders'}",
-        f"Validation accuracy at the end of each tuning run. {chosen}{crosses} {STRETCHED}",
-        f"Line chart: validation accuracy against the {word} for {words.listed(own)}. Chosen: {choice or 'nothing yet'}.",
-        {"": charts.sensitivity(f"sensitivity-{tuned}", rows, contenders, TUNED.get(tuned, f"{tuned} (log scale)"))},
-        Table(
+        id=f"sensitivity-{tuned}",
+        title=f"{title}: {words.listed(own) if len(own) < 4 else f'{len(own)} contenders'}",
+        caption=_joined(caption, CROSS if any(row["diverged"] for row in rows) else "", STRETCHED),
+        description=f"Line chart: validation accuracy against the {word}. Best values: {choice}.",
+        choices={"": plots.sensitivity(f"sensitivity-{tuned}", rows, contenders, f"{title} (log scale)")},
+        table=table(
             "Every tuning run",
-            ("Contender", word.capitalize(), "Validation accuracy", "Validation loss", "Remark"),
-            (False, True, True, True, False),
-            tuple(
-                TableRow(
-                    (
-                        row["contender"],
-                        words.rate(row["value"]),
-                        words.percent(row["val_acc"]),
-                        words.number(row["val_loss"]),
-                        _remark(row),
-                    ),
-                    _index(contenders, row),
-                )
-                for row in rows
-            ),
+            ("Contender", title, "Validation accuracy", "Validation loss", "Remark"),
+            (_row(contenders, row, *_tried(row)) for row in rows),
+            text=(0, 4),
         ),
     )
 
 
-def _remark(row: Row) -> str:
-    if row["diverged"]:
-        return f"diverged at step {row['diverged_step']}"
-    return "chosen" if row["chosen"] else ""
+def _tried(row: Row) -> tuple[str, ...]:
+    remark = f"diverged at step {row['diverged_step']}" if row["diverged"] else "best" if row["chosen"] else ""
+    return words.rate(row["value"]), words.percent(row["val_acc"]), words.number(row["val_loss"]), remark
 
 
 def _times(runs: Sequence[Run], contenders: Sequence[str]) -> Figure | None:
@@ -229,22 +207,16 @@ def _times(runs: Sequence[Run], contenders: Sequence[str]) -> Figure | None:
     if not rows:
         return None
     rows.sort(key=lambda row: row["median"])
+    columns = ("median", "low", "high")
     return Figure(
-        "time-per-step",
-        "",
-        "Symbol: median over the runs; line: from the shortest to the longest.",
-        f"Dot plot: time per step in milliseconds. {'; '.join(row['contender'] + ' ' + row['text'] for row in rows)}.",
-        {"": charts.step_times("time-per-step", rows, contenders)},
-        Table(
-            "Time per step in milliseconds",
+        id="time-per-step",
+        title="",
+        caption="The symbol is the median over the runs, the line reaches from the shortest to the longest.",
+        description=f"Dot plot: time per step. {'; '.join(row['contender'] + ' ' + row['text'] for row in rows)}.",
+        choices={"": plots.step_times("time-per-step", rows, contenders)},
+        table=table(
+            "Time per step",
             ("Contender", "Median (ms)", "Shortest (ms)", "Longest (ms)"),
-            (False, True, True, True),
-            tuple(
-                TableRow(
-                    (row["contender"], *(words.number(row[key]) for key in ("median", "low", "high"))),
-                    _index(contenders, row),
-                )
-                for row in rows
-            ),
+            (_row(contenders, row, *(words.number(row[name]) for name in columns)) for row in rows),
         ),
     )

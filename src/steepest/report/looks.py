@@ -1,8 +1,8 @@
 """How the report looks: two themes, and a colour, a dash and a shape for each contender.
 
-The nine colours of each theme were chosen by maximising the smallest distance between any two of them (OKLab) as seen with
-normal sight and with each of the three kinds of colour blindness, each at least 3:1 against the paper. Dash and shape tell
-the contenders apart without colour.
+The nine colours of each theme were chosen by maximising the smallest distance between any two of them (OKLab), as seen
+with normal sight and with each of the three kinds of colour blindness, each at least 3:1 against the paper. Dash and
+shape tell the contenders apart without colour.
 """
 
 from dataclasses import dataclass

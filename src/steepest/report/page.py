@@ -10,7 +10,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from steepest.report.charts import Chart
+from steepest.report.chart import Chart
 from steepest.report.contents import Report
 from steepest.report.data import Row
 from steepest.report.looks import DARK, DASHES, FONT, LIGHT, SHAPES, Theme, config, repeated
@@ -36,7 +36,9 @@ def vega_lite_version() -> str:
 @cache
 def vega() -> str:
     """Vega, Vega-Lite and the embedding as one script that needs nothing else."""
-    return vl_convert.javascript_bundle(vl_version=vega_lite_version()).replace("</script", r"<\/script")
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vega_lite_version()).replace(
+        "</script", r"<\/script"
+    )
 
 
 def render(report: Report) -> str:

@@ -2,31 +2,31 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeGuard
 
 from steepest.study.summary import Row as Result
 
 NOTHING = "—"
 
 
-def percent(share: float | None, decimals: int = 2) -> str:
+def percent(share: float | None) -> str:
     """A share as a percentage.
 
     >>> percent(0.97815)
     '97.81 %'
     """
-    return NOTHING if _missing(share) else f"{100 * share:.{decimals}f} %"
+    return f"{100 * share:.2f} %" if _known(share) else NOTHING
 
 
-def percent_sd(mean: float | None, sd: float | None, decimals: int = 2) -> str:
+def percent_sd(mean: float | None, sd: float | None) -> str:
     """Mean ± standard deviation of a share, as percentages.
 
     >>> percent_sd(0.978, 0.0011), percent_sd(0.978, None)
     ('97.80 ± 0.11 %', '97.80 %')
     """
-    if _missing(mean) or _missing(sd):
-        return percent(mean, decimals)
-    return f"{100 * mean:.{decimals}f} ± {100 * sd:.{decimals}f} %"
+    if _known(mean) and _known(sd):
+        return f"{100 * mean:.2f} ± {100 * sd:.2f} %"
+    return percent(mean)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -35,7 +35,7 @@ def number(value: float | None, digits: int = 3) -> str:
     >>> number(0.0312345), number(0.0001), number(1e-5), number(154.2), number(2.0), number(0.1778, 2)
     ('0.0312', '0.0001', '1e-5', '154', '2.00', '0.18')
     """
-    if _missing(value):
+    if not _known(value):
         return NOTHING
     if value == 0:
         return "0"
@@ -54,7 +54,7 @@ def number_sd(mean: float | None, sd: float | None) -> str:
     >>> number_sd(0.031234, 0.00114), number_sd(0.5, 0.0), number_sd(12.3, None), number_sd(0.5, 0.00021)
     ('0.0312 ± 0.0011', '0.500', '12.3', '0.5000 ± 0.0002')
     """
-    if _missing(mean) or _missing(sd) or mean == 0 or sd == 0:
+    if not (_known(mean) and _known(sd) and mean and sd):
         return number(mean)
     decimals = max(2 - math.floor(math.log10(abs(mean))), -math.floor(math.log10(sd)), 0)
     return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"
@@ -72,8 +72,8 @@ def rate(value: float | None) -> str:
     return text.rstrip("0").rstrip(".")
 
 
-def _missing(value: Any) -> bool:
-    return value is None or not math.isfinite(value)
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -91,25 +91,18 @@ def times(count: int, noun: str, plural: str | None = None) -> str:
 
 
 def verdict(results: Sequence[Result], seeds: Mapping[str, Sequence[float]]) -> tuple[str, str]:
-    """Who wins, by how much, and whether the ranges over seeds overlap; results come best first, each with a test accuracy."""
-    winner, *others = results
-    over = f"mean ± sd over {winner.test_acc.n} seeds" if winner.test_acc.n > 1 else "one seed"
-    figure = f"{_figure(winner)} ({over})"
+    """Who wins, by how much, and whether the ranges over seeds overlap; results come best first."""
+    (winner, accuracy), *others = [(result.name, result.test_acc) for result in results if result.test_acc]
+    over = f"mean ± sd over {accuracy.n} seeds" if accuracy.n > 1 else "one seed"
+    figure = f"a test accuracy of {percent_sd(accuracy.mean, accuracy.sd)} ({over})"
     if not others:
-        return (
-            f"Alone in the race, {winner.name} reaches a test accuracy of {figure}.",
-            "There is nothing to compare it with.",
-        )
-    ahead = 100 * (winner.test_acc.mean - others[0].test_acc.mean)
+        return f"Alone in the race, {winner} reaches {figure}.", "There is nothing to compare it with."
+    second, behind = others[0]
     first = (
-        f"The winner is {winner.name} with a test accuracy of {figure}, "
-        f"{ahead:.2f} percentage points ahead of {others[0].name} ({_figure(others[0])})."
+        f"The winner is {winner} with {figure}, {100 * (accuracy.mean - behind.mean):.2f} percentage points ahead of "
+        f"{second} ({percent_sd(behind.mean, behind.sd)})."
     )
-    return first, _overlap(winner.name, [other.name for other in others], seeds)
-
-
-def _figure(result: Result) -> str:
-    return percent_sd(result.test_acc.mean, result.test_acc.sd)
+    return first, _overlap(winner, [name for name, _ in others], seeds)
 
 
 def _overlap(winner: str, others: Sequence[str], seeds: Mapping[str, Sequence[float]]) -> str:

@@ -1,0 +1,153 @@
+"""The other charts: test accuracies, sensitivity, time per step, and the race in one picture."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from steepest.report.chart import (
+    ACCURACY_LABELS,
+    ERROR_TICKS,
+    HEIGHT,
+    Chart,
+    accuracy_axis,
+    color,
+    crosses,
+    dash,
+    error,
+    finished,
+    limits,
+    lit,
+    log_scale,
+    merged,
+    round_numbers,
+    shape,
+)
+from steepest.report.data import Row
+
+LOW = 230
+ROW_HEIGHT = 30
+TIME = "Time per step (ms, log scale)"
+
+
+def sensitivity(name: str, rows: Sequence[Row], contenders: Sequence[str], x_title: str) -> Chart:
+    """Validation accuracy against the value tried; the choice ringed, diverged runs as crosses at the bottom."""
+    good = [{**row, "y": error(row["val_acc"])} for row in rows if not row["diverged"]]
+    lost = [row for row in rows if row["diverged"]]
+    low, high = limits([row["y"] for row in good])
+    high = max(high, 1.0) if lost else high
+    scale = log_scale(low, high, upside_down=True)
+    x_scale = alt.Scale(type="log", nice=False, padding=14)
+    base = alt.Chart(alt.NamedData(name)).encode(
+        alt.X("value:Q", title=x_title, scale=x_scale, axis=_powers_of_ten([row["value"] for row in rows])),
+        alt.Y("y:Q", title="Validation accuracy", scale=scale, axis=accuracy_axis()),
+        color=color(contenders),
+        opacity=lit(1.0),
+    )
+    layers = [
+        base.mark_line(strokeWidth=2, aria=False).encode(strokeDash=dash(contenders)),
+        base.mark_point(filled=True, size=50, aria=False).encode(shape=shape(contenders), tooltip=_tried()),
+        base.mark_point(shape="circle", size=210, strokeWidth=1.6, aria=False).transform_filter("datum.chosen"),
+    ]
+    data = {name: good}
+    if lost:
+        layers.append(crosses(f"{name}-diverged", "value", scale, contenders))
+        data[f"{name}-diverged"] = [{**row, "y": high} for row in lost]
+    height = HEIGHT if len({row["contender"] for row in rows}) > 2 else LOW
+    return Chart(name, finished(alt.layer(*layers), height=height, titled=True), data)
+
+
+def _tried() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("contender:N"),
+        alt.Tooltip("value:Q", title="value tried", format=".3~g"),
+        alt.Tooltip("val_acc:Q", title="validation accuracy", format=".2%"),
+    ]
+
+
+def _powers_of_ten(values: Sequence[float]) -> alt.Axis:
+    """Ticks at powers of ten, when at least two of them lie near the values."""
+    exponents = range(math.ceil(math.log10(min(values)) - 0.5), math.floor(math.log10(max(values)) + 0.5) + 1)
+    label = "datum.value >= 0.001 && datum.value < 10000 ? format(datum.value, '~g') : format(datum.value, '~e')"
+    if len(exponents) < 2:
+        return alt.Axis(labelExpr=label, tickCount=4)
+    return alt.Axis(labelExpr=label, values=[10.0**n for n in exponents])
+
+
+def accuracies(name: str, rows: Sequence[Row], means: Sequence[Row], contenders: Sequence[str]) -> Chart:
+    """Test accuracy: each seed a symbol, the mean a bar through them, the best contender on top."""
+    seeds = [{**row, "x": error(row["test_acc"])} for row in rows]
+    scale = log_scale(*limits([row["x"] for row in seeds]), upside_down=True)
+    axis = alt.Axis(values=list(ERROR_TICKS), labelExpr=ACCURACY_LABELS, grid=True)
+    x = alt.X("x:Q", title="Test accuracy", scale=scale, axis=axis)
+    y = _rows_of([row["contender"] for row in means])
+    tips = [alt.Tooltip("contender:N"), alt.Tooltip("seed:Q"), alt.Tooltip("test_acc:Q", format=".2%")]
+    bar = alt.Chart(alt.NamedData(f"{name}-means")).encode(y)
+    layers = [
+        bar.mark_tick(thickness=2.5, size=20, aria=False).encode(x, color=color(contenders), opacity=lit(1.0)),
+        alt.Chart(alt.NamedData(name))
+        .mark_point(filled=True, size=60, aria=False)
+        .encode(x, y, color=color(contenders), shape=shape(contenders), opacity=lit(0.75), tooltip=tips),
+        _figures_at_the_right(bar),
+    ]
+    data = {name: seeds, f"{name}-means": [{**row, "x": error(row["mean"])} for row in means]}
+    return Chart(name, finished(alt.layer(*layers), height=_height(means)), data)
+
+
+def step_times(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Chart:
+    """Time of a step: the median as a symbol with its value, the range over runs as a line; rows in their order."""
+    ends = [row[key] for row in rows for key in ("low", "high")]
+    look = {
+        "title": TIME,
+        "scale": log_scale(*limits(ends)),
+        "axis": alt.Axis(format="~g", values=round_numbers(ends), grid=True),
+    }
+    base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
+    colored = base.encode(color=color(contenders))
+    tips = [
+        alt.Tooltip("contender:N"),
+        *(alt.Tooltip(f"{key}:Q", title=f"{key} (ms)", format=".3~g") for key in ("median", "low", "high")),
+    ]
+    layers = [
+        colored.mark_rule(strokeWidth=2, aria=False).encode(alt.X("low:Q", **look), x2="high:Q", opacity=lit(0.6)),
+        colored.mark_point(filled=True, size=70, aria=False).encode(
+            alt.X("median:Q", **look), shape=shape(contenders), opacity=lit(1.0), tooltip=tips
+        ),
+        _figures_at_the_right(base),
+    ]
+    return Chart(name, finished(alt.layer(*layers), height=_height(rows)), {name: list(rows)})
+
+
+def _rows_of(order: Sequence[str]) -> alt.Y:
+    axis = alt.Axis(labelFontSize=13, labelLimit=140, labelPadding=8, grid=True, gridDash=[1, 3])
+    return alt.Y("contender:N", title=None, scale=alt.Scale(domain=list(order)), axis=axis)
+
+
+def _figures_at_the_right(base: alt.Chart) -> alt.Chart:
+    return base.mark_text(align="left", baseline="middle", xOffset=10, aria=False).encode(
+        x=alt.value("width"), text="text:N", opacity=lit(1.0, 0.25)
+    )
+
+
+def _height(rows: Sequence[Row]) -> int:
+    return max(2, len(rows)) * ROW_HEIGHT
+
+
+def race(training: Chart, accuracy: Chart, title: str, subtitle: str) -> Chart:
+    """The race in one picture: training curves on the left, test accuracies on the right."""
+    spec = {
+        "$schema": training.spec["$schema"],
+        "title": {"text": title, "subtitle": subtitle, "fontSize": 20, "subtitleFontSize": 13, "offset": 30},
+        "params": merged(accuracy.spec["params"], training.spec["params"]),
+        "hconcat": [_panel(training, 540), _panel(accuracy, 280)],
+        "spacing": 36,
+        "padding": {"left": 20, "top": 20, "bottom": 16, "right": 20},
+    }
+    return Chart("race", spec, {**training.data, **accuracy.data})
+
+
+def _panel(chart: Chart, width: int) -> dict[str, Any]:
+    """A chart's specification as a part of a larger one, whose parameters it shares."""
+    shared = ("$schema", "config", "params", "padding", "autosize")
+    return {key: value for key, value in chart.spec.items() if key not in shared} | {"width": width, "height": HEIGHT}
