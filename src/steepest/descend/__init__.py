@@ -20,7 +20,8 @@ from steepest.descend.run import MOST_STEPS, OPTIMIZERS, WITHOUT_RATE, Run, chec
 from steepest.names import unknown
 from steepest.pictures import Spec, svg
 from steepest.rules.rule import as_float
-from steepest.schedules import SCHEDULES
+from steepest.schedules import Schedule
+from steepest.schedules import schedule as named_schedule
 from steepest.tables import Column, Table, number
 
 __all__ = ["FUNCTIONS", "OPTIMIZERS", "Descent", "Function", "Run", "descend"]
@@ -154,7 +155,7 @@ def descend(
     *,
     start: float | Sequence[float] | None = None,
     steps: int | None = None,
-    schedule: str = "constant",
+    schedule: str | Schedule = "constant",
     initial_velocity: float | Sequence[float] | None = None,
     **hyperparameters: float,
 ) -> Descent:
@@ -164,7 +165,7 @@ def descend(
     optimizer         a name in `OPTIMIZERS`, or several
     start             a number, or a pair in two dimensions; the function's own if left out
     steps             from 1 to 100,000
-    schedule          a name in `steepest.schedules.SCHEDULES`
+    schedule          a name in `steepest.schedules.SCHEDULES` (τ is then the number of steps), or a schedule
     initial_velocity  for momentum and Nesterov momentum; 0 if left out
     hyperparameters   lr, momentum, …; with several rules each takes those that it has
 
@@ -174,20 +175,20 @@ def descend(
     ((1.0,),)
     """
     f = what if isinstance(what, Function) else function(what)
-    names = [check_optimizer(name) for name in ([optimizer] if isinstance(optimizer, str) else optimizer)]
+    given = [optimizer] if isinstance(optimizer, str) else optimizer
+    names = [check_optimizer(name) for name in dict.fromkeys(given)]
     if not names:
         raise ValueError(f"no optimizer given; known are {', '.join(OPTIMIZERS)}")
-    if schedule not in SCHEDULES:
-        raise ValueError(unknown("schedule", schedule, SCHEDULES))
     begin = f.start if start is None else _point("start", start, f)
     if not np.isfinite([f.value(np.array(begin)), *f.gradient(np.array(begin))]).all():
         raise ValueError(f"{f.name} has no finite value and gradient at the start {_text(begin)}; start somewhere else")
     velocity = None if initial_velocity is None else _point("initial velocity", initial_velocity, f)
     count = f.steps if steps is None else _steps(steps)
+    decay = schedule if isinstance(schedule, Schedule) else named_schedule(schedule, count)
     shared = _shared(names, hyperparameters)
     moving = names if len(names) == 1 else [name for name in names if velocity_slot(OPTIMIZERS[name]) is not None]
     runs = tuple(
-        run(f, name, shared[name], begin, count, schedule, velocity if name in moving else None) for name in names
+        run(f, name, shared[name], begin, count, decay, velocity if name in moving else None) for name in names
     )
     return Descent(f, runs)
 

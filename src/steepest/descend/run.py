@@ -12,7 +12,7 @@ from steepest.descend.descent import velocity_slot, walk
 from steepest.descend.functions import Function, Point
 from steepest.names import unknown
 from steepest.rules import METHODS, Rule
-from steepest.schedules import schedule as named_schedule
+from steepest.schedules import Schedule
 from steepest.tables import Column, Table
 
 __all__ = ["OPTIMIZERS", "Run", "run", "settings"]
@@ -130,7 +130,7 @@ def run(
     given: Mapping[str, float],
     start: Point,
     steps: int,
-    schedule: str,
+    schedule: Schedule,
     initial_velocity: Point | None,
 ) -> Run:
     """Descend the function with the named rule; the points are checked by the caller."""
@@ -138,10 +138,9 @@ def run(
     hyperparameters = settings(function, name, given)
     if initial_velocity is not None and velocity_slot(rule) is None:
         raise ValueError(f"{name} has no velocity; an initial velocity is for {', '.join(_with_velocity())}")
-    decay = named_schedule(schedule, steps)
     theta = np.array(start, dtype=float)
     velocity = None if initial_velocity is None else np.array(initial_velocity, dtype=float)
-    rates = partial(decay.rate, initial=hyperparameters["lr"])
+    rates = partial(schedule.rate, initial=hyperparameters["lr"])
     taken, diverged = [], None
     for k, step in enumerate(islice(walk(rule, function.gradient, theta, hyperparameters, rates, velocity), steps)):
         value = function.value(step.theta)
@@ -155,7 +154,7 @@ def run(
         optimizer=name,
         title=rule.title,
         hyperparameters=hyperparameters,
-        schedule=schedule,
+        schedule=schedule.name,
         start=start,
         initial_velocity=initial_velocity,
         rates=tuple(step.rate for step, _ in taken),

@@ -29,7 +29,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Effective:
-    """How far each weight moved for each unit of gradient it got, window by window; one row a window, one column a feature."""
+    """How far each weight moved for each unit of gradient it got: one row a window, one column a feature."""
 
     optimizer: str
     rates: np.ndarray
@@ -115,5 +115,5 @@ def _panel(run: Effective, names: list[str], first: bool) -> Spec:
     }
     title = METHODS[run.optimizer].title
     heading = {"text": title[:1].upper() + title[1:], "fontSize": 13}
-    line = layer("line", rows, axes, strokeWidth=2.5, point={"size": 18})
+    line = layer("line", rows, axes, strokeWidth=2.5, point={"size": 18}, clip=False)
     return {**line, "width": 290, "height": 190, "title": heading}

@@ -1,4 +1,4 @@
-"""Under a constant gradient the step of momentum tends to ε‖g‖/(1−α): with α = 0.9, ten times that of gradient descent."""
+"""Under a constant gradient the step of momentum tends to ε‖g‖/(1−α): with α = 0.9, ten times gradient descent's."""
 
 from collections.abc import Sequence
 
@@ -90,7 +90,7 @@ def _picture(lengths: dict[float, list[float]], unit: float) -> Spec:
     high = max(row["times"] for row in (*rows, *limits))
     axes = {
         "x": axis("step", "step", {"type": "log", **scale(1, max(steps, 2))}, grid=False, format="d", tickCount=4),
-        "y": axis("times", "length of the step / ε‖g‖", {"type": "log", **scale(0.8, 1.25 * high)}, format="~g"),
+        "y": axis("times", "length of the step / ε|g|", {"type": "log", **scale(0.8, 1.25 * high)}, format="~g"),
         "color": colour,
     }
     lines = [
@@ -99,4 +99,4 @@ def _picture(lengths: dict[float, list[float]], unit: float) -> Spec:
     ]
     picture = {"layer": lines, "width": 560, "height": 340}
     subtitle = "Momentum under a constant gradient, in units of gradient descent's step. Dashed: 1/(1−α)."
-    return finished(picture, "The step tends to ε‖g‖/(1−α)", subtitle)
+    return finished(picture, "The step tends to ε|g|/(1−α)", subtitle)
