@@ -201,6 +201,11 @@ def test_a_run_that_diverges_at_its_first_step(tmp_path):
     assert [row["contender"] for row in charts(path)["data"]["training-diverged"]] == ["adam"]
 
 
+def test_a_metric_that_is_no_share_is_drawn(tmp_path):
+    runs = [tuned("adam", 0, -3.0), final("adam", 0, -3.0), final("adam", 1, -2.5)]
+    assert len(charts(report.write(journal(tmp_path, ("adam",), runs)))["data"]["test-accuracy"]) == 2
+
+
 def test_the_same_journal_gives_the_same_page(study, tmp_path):
     folder, _ = study
     shutil.copy(folder / "journal.jsonl", tmp_path)

@@ -73,7 +73,7 @@ class Report:
     table: Table
     notes: tuple[str, ...]
     sections: tuple[Section, ...]
-    method: tuple[str, ...]
+    method: Mapping[str, str]
     entrants: Table
     environment: Mapping[str, str]
     footer: str

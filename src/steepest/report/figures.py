@@ -189,7 +189,7 @@ def _sensitivity(tuned: str, rows: Sequence[Row], contenders: Sequence[str]) -> 
         description=f"Line chart: validation accuracy against the {word}. Best values: {choice}.",
         choices={"": plots.sensitivity(f"sensitivity-{tuned}", rows, contenders, f"{title} (log scale)")},
         table=table(
-            "Every tuning run",
+            f"Every tuning run by {word}",
             ("Contender", title, "Validation accuracy", "Validation loss", "Remark"),
             (_row(contenders, row, *_tried(row)) for row in rows),
             text=(0, 4),
@@ -215,7 +215,7 @@ def _times(runs: Sequence[Run], contenders: Sequence[str]) -> Figure | None:
         description=f"Dot plot: time per step. {'; '.join(row['contender'] + ' ' + row['text'] for row in rows)}.",
         choices={"": plots.step_times("time-per-step", rows, contenders)},
         table=table(
-            "Time per step",
+            "Time per step of each contender",
             ("Contender", "Median (ms)", "Shortest (ms)", "Longest (ms)"),
             (_row(contenders, row, *(words.number(row[name]) for name in columns)) for row in rows),
         ),

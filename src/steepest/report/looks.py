@@ -46,6 +46,7 @@ DARK = Theme(
 )
 
 DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3), (1, 0), (7, 3), (1, 0), (2, 2), (1, 0))
+# One fewer than colours and dashes, so that a tenth contender looks like no other.
 SHAPES = (
     "circle",
     "square",
@@ -55,7 +56,6 @@ SHAPES = (
     "triangle-down",
     "triangle-right",
     "triangle-left",
-    "M0,-1L0.95,-0.31L0.59,0.81L-0.59,0.81L-0.95,-0.31Z",
 )
 FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 FONT_OF_FILES = "Helvetica, Arial, 'Liberation Sans', sans-serif"

@@ -1,6 +1,6 @@
 """How the race was run: method, entrants and environment, from the journal's header."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from steepest.report import words
@@ -19,30 +19,30 @@ SETTINGS = {
 }
 
 
-def method(header: Mapping[str, Any], results: Sequence[Result]) -> Iterable[str]:
-    """Paragraphs on how the race was run."""
+def method(header: Mapping[str, Any], results: Sequence[Result]) -> dict[str, str]:
+    """How the race was run: paragraphs by their headings."""
     settings = header["settings"]
-    yield (
-        f"Tuning. Each contender tried {_trials(results)} on a logarithmic grid of its tuned "
-        f"hyperparameter, one run each up to {_until(settings['tuning_until'])}. The value with the highest validation "
-        "accuracy was kept. While the best value of a contender lay at the end of its grid, all contenders got further "
-        "values, as many each."
-    )
-    yield (
-        f"Measuring. With the choice frozen, each contender was trained again on "
-        f"{words.times(settings['seeds'], 'fresh seed')} up to {_until(settings['until'])}. The test split was looked "
-        "at once, at the end of each of these runs. Means and sample standard deviations are over the seeds."
-    )
-    yield (
-        "Common random numbers. One seed gives every contender the same initial weights, the same order of batches and "
-        f"the same dropout masks. A step takes {words.times(settings['batch_size'], 'example')}"
-        f"{_whole_pass(header['contenders'])}."
-    )
-    yield (
-        "Divergence. A run whose loss is not finite, or far above the initial one, stops at once. It stays in every "
-        "chart and table, and counts as the model before its first step."
-    )
-    yield "The clock. Only steps are timed; warm-up and evaluation are left out. Every run computes on one thread."
+    return {
+        "Tuning": (
+            f"Each contender tried {_trials(results)} on a logarithmic grid of its tuned hyperparameter, one run each "
+            f"up to {_until(settings['tuning_until'])}. The value with the highest validation accuracy was kept. While "
+            "the best value of a contender lay at the end of its grid, all contenders got further values, as many each."
+        ),
+        "Measuring": (
+            f"With the choice frozen, each contender was trained again on "
+            f"{words.times(settings['seeds'], 'fresh seed')} up to {_until(settings['until'])}. The test split was "
+            "looked at once, at the end of each of these runs. Means and sample standard deviations are over the seeds."
+        ),
+        "Common random numbers": (
+            "One seed gives every contender the same initial weights, the same order of batches and the same dropout "
+            f"masks. A step takes {words.times(settings['batch_size'], 'example')}{_whole_pass(header['contenders'])}."
+        ),
+        "Divergence": (
+            "A run whose loss is not finite, or far above the initial one, stops at once. It stays in every chart and "
+            "table, and counts as the model before its first step."
+        ),
+        "The clock": "Only steps are timed; warm-up and evaluation are left out. Every run computes on one thread.",
+    }
 
 
 def _trials(results: Sequence[Result]) -> str:

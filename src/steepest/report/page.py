@@ -55,7 +55,7 @@ def render(report: Report) -> str:
         charts=Markup(_script_json(_charts(report))),
         colors={"light": Markup(_css(LIGHT)), "dark": Markup(_css(DARK)), "count": len(LIGHT.series)},
         dashes=[" ".join(map(str, dash)) if dash[1] else "" for dash in repeated(DASHES, count)],
-        marks=[{"path": SHAPE_PATHS.get(shape, shape), "scale": 4} for shape in repeated(SHAPES, count)],
+        marks=[{"path": SHAPE_PATHS[shape], "scale": 4} for shape in repeated(SHAPES, count)],
     )
 
 
