@@ -3,6 +3,7 @@
 Exit codes: 0 fine, 1 something failed while running, 2 bad input, 130 interrupted.
 """
 
+import io
 import os
 import re
 import sys
@@ -44,6 +45,8 @@ def _steepest(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code. An error is one line on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without θ shows a question mark
     try:
         given = sys.argv[1:] if arguments is None else arguments
         code = app(args=given or ["--help"], prog_name="steepest", standalone_mode=False)
