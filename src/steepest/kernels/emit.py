@@ -5,28 +5,18 @@ so the loop gives the bits that the plain rule gives in the same precision.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 
+from steepest.kernels.table import CHUNKS, CONSTANTS, COUNT, FIRST_ADDRESS, ROW, TABLE, Array
 from steepest.kernels.trace import Traced
 
 LANE_BYTES = 64  # one vector of the widest machines; LLVM splits it where registers are narrower
 INT64, INT32, INT16, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(16), ir.IntType(1)
 POINTER = ir.PointerType()
-COUNT, ROW, FIRST_ADDRESS = 0, 1, 2  # the columns of the chunk table
-NEXT, CHUNKS, TABLE, CONSTANTS = 0, 1, 2, 3  # the fields of a job
 
 REAL = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
-
-
-@dataclass(frozen=True)
-class Array:
-    """An array of a kernel: its name in the program, the dtype in which it lies in memory."""
-
-    name: str
-    dtype: str
 
 
 def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str) -> str:

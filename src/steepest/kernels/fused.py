@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from steepest.kernels import native
-from steepest.kernels.emit import COUNT, FIRST_ADDRESS, ROW, Array, kernel_ir
+from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array
 from steepest.kernels.trace import Traced, trace
 from steepest.kernels.update import Update, state_dtype, whole_update
 from steepest.rules.rule import Constants
@@ -26,7 +25,7 @@ def fits(update: Update) -> bool:
         and update.gradient.layout == torch.strided
         and update.gradient.dtype == p.dtype
         and is_dense(p)
-        and all(layout(t) == layout(p) for name, t in update.tensors().items() if name != "g")
+        and all(t.dtype in _NAMES and layout(t) == layout(p) for n, t in update.tensors().items() if n != "g")
     )
 
 
@@ -58,6 +57,10 @@ class Pass:
     """
 
     def __init__(self, updates: Sequence[Update], traced: Traced) -> None:
+        # LLVM takes a fifth of a second to load, so it waits for the first step
+        from steepest.kernels import native
+        from steepest.kernels.emit import kernel_ir
+
         first = updates[0]
         arrays = [Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items()]
         compute = _NAMES[state_dtype(first.parameter.dtype)]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from llvmlite import binding as llvm
 
-from steepest.kernels.emit import NEXT
+from steepest.kernels.table import NEXT
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _compiling = threading.Lock()

@@ -145,7 +145,7 @@ class Optimizer(torch.optim.Optimizer):
         absent = tuple(map(is_, every, repeat(None)))
         gradients = [g for g in every if g is not None] if any(absent) else every
         known = self._plans.get(absent)
-        if known and known.options == options and known.fits(params, gradients):
+        if known and known.options == options and known.fits(params, gradients, self.state.values()):
             return known, gradients
         plan = self._make_plan(options, params)
         if len(self._plans) >= PLANS_KEPT:
@@ -168,7 +168,15 @@ class Optimizer(torch.optim.Optimizer):
         counted = [state for state in self.state.values() if "step" in state]
         if self._counts is None or not self._counts.covers(counted):
             self._counts = Counts(counted)
-        return Plan(options, params, groups, members, self._counts, fuse=not self.defaults["differentiable"])
+        return Plan(
+            options,
+            params,
+            groups,
+            members,
+            list(self.state.values()),
+            self._counts,
+            fuse=not self.defaults["differentiable"],
+        )
 
     def _state_of(
         self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]
@@ -313,6 +321,11 @@ def _filled_like(p: torch.Tensor, value: float) -> torch.Tensor:
 
 
 def _refuse_gradient(rule: Rule, p: torch.Tensor) -> None:
+    if any(stride == 0 and size > 1 for stride, size in zip(p.stride(), p.shape, strict=True)):
+        raise RuntimeError(
+            f"a parameter of shape {tuple(p.shape)} has elements that share memory (expand()), so one would be updated "
+            f"as many; make it a tensor of its own with .clone()"
+        )
     if p.grad is not None and p.grad.is_sparse:
         raise RuntimeError(f"{rule.title} does not support sparse gradients; pass p.grad.to_dense(), or sparse=False")
 

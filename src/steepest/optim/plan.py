@@ -4,7 +4,7 @@ A plan is made for one set of parameters that have gradients, and serves every l
 nothing has been exchanged behind its back; then a step has hardly anything left to do in Python.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import is_
@@ -67,6 +67,7 @@ class Plan:
         params: Sequence[torch.Tensor],
         groups: Sequence[Followed],
         members: Sequence[Member],
+        every_state: Sequence[dict[str, Any]],
         counts: Counts,
         fuse: bool = True,
     ) -> None:
@@ -78,16 +79,21 @@ class Plan:
         self._places = counts.places([m.state for m in members if groups[m.group].rule.counts_steps])
         self._remembering = any(groups[m.group].rule.memory for m in members)
         self._states = [m.state for m in members]
+        self._every_state = every_state
         self._values = list(chain.from_iterable(map(dict.values, self._states)))
         self._pattern: np.ndarray | None = None
         self._step: kernels.Step | None = None
 
-    def fits(self, params: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]) -> bool:
+    def fits(
+        self, params: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], states: Collection[dict[str, Any]]
+    ) -> bool:
         """Whether parameters, states and memory are still those that the plan was made for."""
         values = list(chain.from_iterable(map(dict.values, self._states)))
         return (
             len(params) == len(self.params)
             and all(map(is_, params, self.params))
+            and len(states) == len(self._every_state)
+            and all(map(is_, states, self._every_state))
             and len(values) == len(self._values)
             and all(map(is_, values, self._values))
             and (self._step is None or self._step.fits(gradients))
