@@ -44,8 +44,8 @@ def effective(name: str, lr: float, steps: int) -> Effective:
     slots: list[Any] = [np.full_like(theta, value) for value in rule.initial(hyperparameters).values()]
     windows, start, received = [], theta, np.zeros_like(theta)
     for t in range(1, steps + 1):
-        # A feature comes in the middle of its turn, so that what it sets in motion falls into the same window.
-        g = ((t - 1) % every == every // 2).astype(float)
+        # A feature comes first in its turn, so that what it sets in motion falls into the same window.
+        g = ((t - 1) % every == 0).astype(float)
         theta, *slots = rule.step(theta, g, slots, rule.constants(t, hyperparameters))
         received = received + g
         if t % WINDOW == 0:
