@@ -14,6 +14,7 @@ from steepest.study import CONTENDERS, DEFAULT, Contender, FolderBusy, contender
 from steepest.study.contenders import first_places, more_places
 from steepest.study.journal import finite
 from steepest.study.protocol import called_for, plan
+from steepest.study.summary import best_of
 from steepest.trial import Result, Trial
 
 SHORT = {"passes": 2, "rates": 3, "seeds": 2, "jobs": 1}
@@ -154,7 +155,16 @@ def test_tuning_has_a_share_of_the_budget_and_the_same_targets(until, tuning, fi
     assert [str(c) for c in study.until] == final
 
 
-def test_a_diverged_run_never_wins_and_is_counted(tmp_path):
+def test_a_diverged_run_does_not_win_although_it_counts_as_a_lucky_start():
+    runs = [
+        {"hyperparameters": {"lr": 1.0}, "val_acc": 0.2, "val_loss": 1.0, "diverged": False},
+        {"hyperparameters": {"lr": 9.0}, "val_acc": 0.3, "val_loss": 0.5, "diverged": True},
+        {"hyperparameters": {"lr": 3.0}, "val_acc": 0.2, "val_loss": 1.0, "diverged": False},
+    ]
+    assert best_of(runs, "lr") == best_of(runs[::-1], "lr") == runs[0]
+
+
+def test_diverged_runs_are_counted(tmp_path):
     outcome = race(SMALL, [Contender("wild", "sgd", centre=1e5)], folder=tmp_path, **SHORT)
     row = outcome.rows[0]
     assert row.diverged == sum(run["diverged"] for run in read(tmp_path).runs) > 0

@@ -56,7 +56,14 @@ def race(
 
     settings = {"passes": passes, "rates": rates, "seeds": seeds}
     given = {**(QUICK if quick else {}), **{name: value for name, value in settings.items() if value is not None}}
-    study = plan(workload, _names(optimizers) or DEFAULT, until=until or (), batch_size=batch_size, seed=seed, **given)
+    study = plan(
+        workload,
+        DEFAULT if optimizers is None else _names(optimizers),
+        until=until or (),
+        batch_size=batch_size,
+        seed=seed,
+        **given,
+    )
     folder = out_folder(out or study.folder)
     with _watching(folder) as watch:
         outcome = carry_out(study, folder, jobs, watch)
@@ -68,8 +75,8 @@ def race(
         _show(outcome, page)
 
 
-def _names(options: list[str] | None) -> list[str]:
-    return [name.strip() for option in options or () for name in option.split(",") if name.strip()]
+def _names(options: list[str]) -> list[str]:
+    return [name.strip() for option in options for name in option.split(",") if name.strip()]
 
 
 def _watching(folder: Path) -> AbstractContextManager[Any]:
@@ -82,7 +89,7 @@ def _show(outcome: "Outcome", page: Path) -> None:
     from steepest.cli.race_table import notes, result_table
 
     screen = console()
-    screen.print(result_table(outcome.rows))
+    screen.print(result_table(outcome.rows, screen.width))
     for note in notes(outcome.rows):
         screen.print(f"[dim]{note}[/]")
     screen.print(f"The report: {page}", soft_wrap=True)

@@ -64,7 +64,7 @@ class Clock:
         runs_found, cost_found = self.found
         if self.done - runs_found >= RUNS_BEFORE_AN_ESTIMATE:
             now = time.monotonic()
-            self.ends = now + (now - self.started) * left / (done - cost_found)
+            self.ends = now + (now - self.started) * left / (done - cost_found) if left else None
 
     def __str__(self) -> str:
         now = time.monotonic()

@@ -9,12 +9,14 @@ from rich.text import Text
 from steepest.report import words
 from steepest.study import Estimate, Row
 
+ROOMY = 90
 LETTERS = {"lr": "ε", "eps": "δ"}
 
 
-def result_table(rows: Sequence[Row]) -> Table:
-    """A row a contender, in the order given."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+def result_table(rows: Sequence[Row], width: int = ROOMY) -> Table:
+    """A row a contender, in the order given, for a terminal of so many columns."""
+    space = 1 if width >= ROOMY else 0
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, space, 0, 0), header_style="bold")
     table.add_column("contender", no_wrap=True)
     for title in (
         "test\naccuracy %",
