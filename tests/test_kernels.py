@@ -71,7 +71,8 @@ def both_ways(update, constants):
         warnings.simplefilter("error")
         step = Step([other], [constants])
     assert step.passes, "the pass did not take this update"
-    step.run([other.gradient], [constants])
+    step.point_at([other.gradient])
+    step.run([constants])
     return expected, other.tensors()
 
 
@@ -119,7 +120,9 @@ def test_a_nan_stays_in_its_element():
     rule = METHODS["adam"]
     update = Update(rule, torch.ones(100), torch.ones(100), (torch.zeros(100), torch.zeros(100)))
     update.gradient[37] = torch.nan
-    Step([update], [rule.constants(1, {})]).run([update.gradient], [rule.constants(1, {})])
+    step = Step([update], [rule.constants(1, {})])
+    step.point_at([update.gradient])
+    step.run([rule.constants(1, {})])
     assert update.parameter.isnan().nonzero().tolist() == [[37]]
 
 
@@ -411,7 +414,8 @@ def test_a_rule_that_cannot_be_compiled_says_why_and_runs_plainly(update, why):
     p = Update(rule, torch.ones(1), torch.ones(1), ())
     with pytest.warns(UserWarning, match=f"own runs as plain tensor operations.*{why}"):
         step = Step([p], [rule.constants(1, {})])
-    step.run([p.gradient], [rule.constants(1, {})])
+    step.point_at([p.gradient])
+    step.run([rule.constants(1, {})])
     assert p.parameter.item() == pytest.approx(0.9)
 
 
@@ -419,7 +423,9 @@ def test_an_edited_rule_is_another_kernel():
     for factor in (1.0, 2.0):
         rule = own_rule(eval(f"lambda theta, g, lr: theta - {factor} * lr * g"))
         p = Update(rule, torch.zeros(3), torch.ones(3), ())
-        Step([p], [rule.constants(1, {"lr": 0.5})]).run([p.gradient], [rule.constants(1, {"lr": 0.5})])
+        step = Step([p], [rule.constants(1, {})])
+        step.point_at([p.gradient])
+        step.run([rule.constants(1, {"lr": 0.5})])
         assert p.parameter.tolist() == [-0.5 * factor] * 3
 
 

@@ -4,7 +4,7 @@ The arithmetic is strict: every operation is rounded in the order in which the r
 so the loop gives the bits that the plain rule gives in the same precision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -27,15 +27,28 @@ def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str) -> str:
     """
     module = ir.Module(name="steepest")
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
-    _Emitter(function, traced, arrays, compute).emit()
+    _Updates(function, traced, arrays, compute).emit()
     return str(module)
 
 
-class _Emitter:
-    def __init__(self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str) -> None:
-        self.function, self.traced, self.arrays, self.compute = function, traced, arrays, compute
-        self.real = REAL[compute]
-        self.width = LANE_BYTES // (4 if compute == "float32" else 8)
+def squares_ir(dtype: str, column: int, columns: int) -> str:
+    """LLVM's text of a kernel that adds up the squares of one array, chunk by chunk, in double precision.
+
+    The job's constants are the place for the sums, one a chunk, so that the total does not depend on who did what.
+    """
+    module = ir.Module(name="steepest")
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
+    _Squares(function, dtype, column, columns).emit()
+    return str(module)
+
+
+class _Chunks:
+    """A kernel that takes chunk after chunk of a job until none is left."""
+
+    width: int
+
+    def __init__(self, function: ir.Function) -> None:
+        self.function = function
         self.builder: Any = ir.IRBuilder(function.append_basic_block("entry"))
 
     def emit(self) -> None:
@@ -52,46 +65,99 @@ class _Emitter:
         b.position_at_end(done)
         b.ret_void()
 
+    def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
+        raise NotImplementedError
+
     def _word(self, base: ir.Value, index: Any) -> ir.Value:
         index = INT64(index) if isinstance(index, int) else index
         return self.builder.load(self.builder.gep(base, [index], source_etype=INT64), typ=INT64)
 
+    def _row(self, table: ir.Value, chunk: ir.Value, columns: int) -> ir.Value:
+        return self.builder.gep(table, [self.builder.mul(chunk, INT64(columns))], source_etype=INT64)
+
+    def _loop(
+        self,
+        start: ir.Value,
+        stop: ir.Value,
+        lanes: int,
+        body: Callable[[ir.Value, ir.Value | None], ir.Value | None],
+        carried: ir.Value | None = None,
+    ) -> ir.Value | None:
+        """`body(i, carried)` for i from start to stop in steps of so many lanes; what it returns is carried on."""
+        b, before = self.builder, self.builder.block
+        head, inside, after = (self.function.append_basic_block(name) for name in ("head", "body", "after"))
+        b.branch(head)
+        b.position_at_end(head)
+        i, held = b.phi(INT64), None if carried is None else b.phi(carried.type)  # pyright: ignore[reportAttributeAccessIssue]
+        i.add_incoming(start, before)
+        b.cbranch(b.icmp_signed("<", i, stop), inside, after)
+        b.position_at_end(inside)
+        result = body(i, held)
+        i.add_incoming(b.add(i, INT64(lanes)), b.block)
+        if held is not None:
+            held.add_incoming(carried, before)
+            held.add_incoming(result, b.block)
+        b.branch(head)
+        b.position_at_end(after)
+        return held
+
+
+class _Squares(_Chunks):
+    width = LANE_BYTES // 4
+
+    def __init__(self, function: ir.Function, dtype: str, column: int, columns: int) -> None:
+        super().__init__(function)
+        self.dtype, self.column, self.columns = dtype, column, columns
+
+    def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
+        b, real = self.builder, REAL["float64"]
+        row = self._row(table, chunk, self.columns)
+        base, count = b.inttoptr(self._word(row, self.column), POINTER), self._word(row, COUNT)
+        whole = b.and_(count, INT64(-self.width))
+        zeros = ir.Constant(ir.VectorType(real, self.width), [0.0] * self.width)
+        sums = self._loop(INT64(0), whole, self.width, self._adder(base, self.width), zeros)
+        total = self._loop(whole, count, 1, self._adder(base, 1), ir.Constant(real, 0.0))
+        for lane in range(self.width):
+            total = b.fadd(total, b.extract_element(sums, INT32(lane)))
+        b.store(total, b.gep(constants, [chunk], source_etype=real))
+
+    def _adder(self, base: ir.Value, lanes: int) -> Callable[[ir.Value, Any], ir.Value]:
+        b, compute = self.builder, REAL["float64" if self.dtype == "float64" else "float32"]
+        step = _Lanes(b, compute, lanes)
+
+        def add(i: ir.Value, total: Any) -> ir.Value:
+            x = step.load(base, i, self.dtype)
+            wide = x if self.dtype == "float64" else b.fpext(x, step.type(REAL["float64"]))
+            return b.fadd(total, b.fmul(wide, wide))
+
+        return add
+
+
+class _Updates(_Chunks):
+    def __init__(self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str) -> None:
+        super().__init__(function)
+        self.traced, self.arrays, self.compute = traced, arrays, compute
+        self.real = REAL[compute]
+        self.width = LANE_BYTES // (4 if compute == "float32" else 8)
+
     def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
         b, texts = self.builder, list(self.traced.program.scalars)
-        at = b.mul(chunk, INT64(FIRST_ADDRESS + len(self.arrays)))
-        row = b.gep(table, [at], source_etype=INT64)
+        row = self._row(table, chunk, FIRST_ADDRESS + len(self.arrays))
         count = self._word(row, COUNT)
         first = b.mul(self._word(row, ROW), INT64(len(texts)))
         numbers = b.gep(constants, [first], source_etype=REAL["float64"])
         bases = {a.name: b.inttoptr(self._word(row, FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
         scalars = {text: self._constant(numbers, k) for k, text in enumerate(texts)}
         whole = b.and_(count, INT64(-self.width))
-        self._loop(bases, scalars, INT64(0), whole, self.width)
-        self._loop(bases, scalars, whole, count, 1)
+        for start, stop, lanes in ((INT64(0), whole, self.width), (whole, count, 1)):
+            spread = {text: self._spread(value, lanes) for text, value in scalars.items()}
+            step = _Lanes(b, self.real, lanes)
+            self._loop(start, stop, lanes, lambda i, _, step=step, spread=spread: self._weights(step, bases, spread, i))
 
     def _constant(self, numbers: ir.Value, k: int) -> ir.Value:
         b = self.builder
         value = b.load(b.gep(numbers, [INT64(k)], source_etype=REAL["float64"]), typ=REAL["float64"])
         return value if self.compute == "float64" else b.fptrunc(value, self.real)
-
-    def _loop(
-        self, bases: dict[str, ir.Value], scalars: dict[str, ir.Value], start: ir.Value, stop: ir.Value, lanes: int
-    ) -> None:
-        b = self.builder
-        spread = {text: self._spread(value, lanes) for text, value in scalars.items()}
-        before = b.block
-        head, body, after = (self.function.append_basic_block(name) for name in ("head", "body", "after"))
-        b.branch(head)
-        b.position_at_end(head)
-        i = b.phi(INT64)
-        i.add_incoming(start, before)
-        b.cbranch(b.icmp_signed("<", i, stop), body, after)
-        b.position_at_end(body)
-        step = _Lanes(b, self.real, lanes)
-        self._weights(step, bases, spread, i)
-        i.add_incoming(b.add(i, INT64(lanes)), b.block)
-        b.branch(head)
-        b.position_at_end(after)
 
     def _spread(self, value: ir.Value, lanes: int) -> ir.Value:
         if lanes == 1:

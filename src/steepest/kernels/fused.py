@@ -97,18 +97,38 @@ class Pass:
         fields = [0, len(self.table), self.table.ctypes.data, self.constants.ctypes.data]
         self.job = np.array(fields, dtype=np.int64)
 
-    def run(self, gradients: Sequence[torch.Tensor], constants: Sequence[Constants]) -> None:
-        """Perform the updates with these gradients and, for each row, these constants."""
-        given = gradients
+    def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
+        """Take these gradients into the table; one that is laid out otherwise than its parameter is copied first."""
+        self._given = self._gradients = gradients
         if list(map(torch.Tensor.stride, gradients)) != self.strides:
             gradients = [_laid_out_like(p, g) for p, g in zip(self.parameters, gradients, strict=True)]
+            self._gradients = gradients
         addresses = np.array(list(map(torch.Tensor.data_ptr, gradients)), dtype=np.int64)
         self.table[:, self.column] = addresses if self.index is None else addresses[self.index] + self.offset
+
+    @property
+    def _threads(self) -> int:
+        return 1 if self.elements < SERIAL else torch.get_num_threads()
+
+    def sum_of_squares(self) -> float:
+        """Σ g² over the gradients, added up in double precision, in an order that does not depend on the threads."""
+        from steepest.kernels import native
+        from steepest.kernels.emit import squares_ir
+
+        sums = np.zeros(len(self.table))
+        job = np.array([0, len(self.table), self.table.ctypes.data, sums.ctypes.data], dtype=np.int64)
+        dtype = _NAMES[self.parameters[0].dtype]
+        native.compiled(squares_ir(dtype, self.column, self.table.shape[1])).run(job, self._threads)
+        return float(sums.sum())
+
+    def run(self, constants: Sequence[Constants]) -> None:
+        """Perform the updates with, for each row, these constants."""
         self.constants[:] = [[scalar.value(constants[row]) for scalar in self.scalars] for row in self.rows]
-        self.kernel.run(self.job, 1 if self.elements < SERIAL else torch.get_num_threads())
-        if self.zero_gradient and gradients is not given:
-            for g in given:
+        self.kernel.run(self.job, self._threads)
+        if self.zero_gradient and self._gradients is not self._given:
+            for g in self._given:
                 g.zero_()
+        self._given = self._gradients = ()
 
 
 def _laid_out_like(p: torch.Tensor, g: torch.Tensor) -> torch.Tensor:

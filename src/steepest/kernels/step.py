@@ -1,5 +1,6 @@
 """All updates of a step, each by the best way that serves it."""
 
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -68,14 +69,34 @@ class Step:
             each.assign_rows(rows[indices])
         self.updates = [replace(u, row=int(row)) for u, row in zip(self.updates, rows, strict=True)]
 
-    def run(self, gradients: Sequence[torch.Tensor], constants: Sequence[Constants]) -> None:
-        """Perform every update with its gradient and its row's constants."""
+    def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
+        """Take these gradients for `norm` and `run`."""
+        self._gradients = gradients
         for indices, each in self.passes:
             whole = len(indices) == len(gradients)
-            each.run(gradients if whole else [gradients[i] for i in indices], constants)
+            each.point_at(gradients if whole else [gradients[i] for i in indices])
+
+    def norm(self) -> float:
+        """The Euclidean norm of all gradients together, in double precision."""
+        squares = [each.sum_of_squares() for _, each in self.passes]
+        squares += [
+            float(torch.linalg.vector_norm(self._gradients[i], dtype=_wide(self._gradients[i]))) ** 2
+            for i in self.plain
+        ]
+        return math.sqrt(sum(squares))
+
+    def run(self, constants: Sequence[Constants]) -> None:
+        """Perform every update with its gradient and its row's constants."""
+        for _, each in self.passes:
+            each.run(constants)
         torch.autograd.graph.increment_version(self._fused)
         for i in self.plain:
-            plain.step(replace(self.updates[i], gradient=gradients[i]), constants)
+            plain.step(replace(self.updates[i], gradient=self._gradients[i]), constants)
+        self._gradients = ()
+
+
+def _wide(x: torch.Tensor) -> torch.dtype:
+    return torch.complex128 if x.is_complex() else torch.float64
 
 
 def _places(tensors: Sequence[torch.Tensor]) -> list[Any]:

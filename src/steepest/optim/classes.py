@@ -73,6 +73,9 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
         initial_velocity: Any = None,
     ) -> None: ...
 
@@ -104,6 +107,9 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
     ) -> None: ...
 
 
@@ -149,6 +155,9 @@ class RMSprop(Optimizer):
         differentiable: bool = False,
         *,
         dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
     ) -> None: ...
 
 
@@ -187,6 +196,9 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
         dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
     ) -> None: ...
 
 
@@ -231,6 +243,9 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
         dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
     ) -> None: ...
 
 
@@ -265,4 +280,7 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
         dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
     ) -> None: ...

@@ -7,6 +7,7 @@ import functools
 import inspect
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from operator import attrgetter, is_
 from typing import Any, ClassVar, TypeVar, cast
@@ -18,16 +19,25 @@ from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts
 from steepest.optim.options import (
     ALIASES,
+    beside_the_rule,
     check_flags,
     facts_as_arguments,
     read_numbers,
     refuse_idle,
     refuse_near_misses,
 )
-from steepest.optim.plan import Counts, Followed, Member, Plan
+from steepest.optim.plan import AVERAGE, Counts, Followed, Member, Plan
 from steepest.rules import Rule
 
 THETA = "theta"
+# what a torch.optim state_dict does not hold
+OPTIONS_OF_OURS = {
+    "dialect": "torch",
+    "train_mode": True,
+    "clip_norm": None,
+    "ema": None,
+    "zero_grad_after_step": False,
+}
 PLANS_KEPT = 8  # for models whose parameters get gradients in turns
 
 
@@ -63,6 +73,7 @@ class Optimizer(torch.optim.Optimizer):
 
     forms: ClassVar[Sequence[Form]]
     state_from_the_start: ClassVar[bool] = False
+    _step_supports_amp_scaling = True  # torch.amp.GradScaler then leaves the unscaling to the step
     fixed_options: ClassVar[Mapping[str, Any]] = {}
 
     def _construct(self, params: Any, options: dict[str, Any]) -> None:
@@ -109,6 +120,7 @@ class Optimizer(torch.optim.Optimizer):
         """The rule that a group follows and its hyperparameters; raises before anything changes."""
         check_flags(options)
         known = read_numbers(facts(self.forms), options)
+        beside_the_rule(options)
         rule = choose(self.forms, options)
         refuse_idle(rule, options["dialect"], known)
         return rule, known
@@ -132,18 +144,28 @@ class Optimizer(torch.optim.Optimizer):
                 "call optimizer.train() before the forward pass"
             )
         plan, gradients = self._plan()
-        if gradients:
+        if gradients and not self._found_inf():
             with torch.set_grad_enabled(self.defaults["differentiable"]):
-                plan.run(gradients)
+                plan.run(gradients, self._unscaling() or 1.0)
         return loss
+
+    def _found_inf(self) -> bool:
+        """Whether `torch.amp.GradScaler` has met a gradient that is not finite: then nothing at all changes."""
+        found = getattr(self, "found_inf", None)
+        return found is not None and bool(found)
+
+    def _unscaling(self) -> float | None:
+        """What `torch.amp.GradScaler` wants the gradients multiplied by, if it is at work."""
+        scale = getattr(self, "grad_scale", None)
+        return None if scale is None else 1.0 / float(scale)
 
     def _plan(self) -> tuple[Plan, list[torch.Tensor]]:
         """The plan for the parameters that have gradients now; everything is checked before it is made."""
         options = [_settings(group) for group in self.param_groups]
         params = [p for group in self.param_groups for p in group["params"]]
         every = list(map(attrgetter("grad"), params))
-        absent = tuple(map(is_, every, repeat(None)))
-        gradients = [g for g in every if g is not None] if any(absent) else every
+        absent = (self._unscaling() is None, *map(is_, every, repeat(None)))
+        gradients = [g for g in every if g is not None] if any(absent[1:]) else every
         known = self._plans.get(absent)
         if known and known.options == options and known.fits(params, gradients, self.state.values()):
             return known, gradients
@@ -155,16 +177,21 @@ class Optimizer(torch.optim.Optimizer):
 
     def _make_plan(self, options: list[Any], params: list[torch.Tensor]) -> Plan:
         read = [self._read(group) for group in self.param_groups]
+        beside = [beside_the_rule(group) for group in self.param_groups]
+        clip_norm = _one_for_all([clip for clip, _ in beside])
         for group, (rule, _) in zip(self.param_groups, read, strict=True):
             for p in group["params"]:
                 _refuse_gradient(rule, p)
         members = [
-            Member(p, number, *self._state_of(p, rule, hyperparameters))
+            Member(p, number, *self._state_of(p, rule, hyperparameters, beside[number][1]))
             for number, (group, (rule, hyperparameters)) in enumerate(zip(self.param_groups, read, strict=True))
             for p in group["params"]
             if p.grad is not None
         ]
-        groups = [Followed(*each, bool(group["maximize"])) for group, each in zip(self.param_groups, read, strict=True)]
+        groups = [
+            Followed(*each, bool(group["maximize"]), ema, bool(group["zero_grad_after_step"]))
+            for group, each, (_, ema) in zip(self.param_groups, read, beside, strict=True)
+        ]
         counted = [state for state in self.state.values() if "step" in state]
         if self._counts is None or not self._counts.covers(counted):
             self._counts = Counts(counted)
@@ -175,15 +202,20 @@ class Optimizer(torch.optim.Optimizer):
             members,
             list(self.state.values()),
             self._counts,
+            clip_norm=clip_norm,
+            scaled=self._unscaling() is not None,
             fuse=not self.defaults["differentiable"],
         )
 
     def _state_of(
-        self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]
+        self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float], ema: float | None
     ) -> tuple[dict[str, Any], tuple[torch.Tensor, ...], bool]:
         """A parameter's state, its slots, and whether this is its first step."""
         is_new = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
         slots = self._slots(p, rule, hyperparameters)
+        if ema is not None and AVERAGE not in self.state[p]:
+            theta = self.state[p].get(THETA, p).detach()
+            self.state[p][AVERAGE] = theta.to(state_dtype(p.dtype), copy=True, memory_format=torch.preserve_format)
         return self.state.get(p, {}), slots, is_new
 
     def _slots(self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]) -> tuple[torch.Tensor, ...]:
@@ -218,6 +250,30 @@ class Optimizer(torch.optim.Optimizer):
         """Put the point where the gradient is taken (Nesterov's θ + αv) into the parameters; twice is once."""
         self._switch(train_mode=True)
 
+    @contextmanager
+    @torch.no_grad()
+    def averaged(self) -> Iterator[None]:
+        """Within `with optimizer.averaged():` the parameters hold the moving averages that `ema=` keeps.
+
+        A parameter that has made no step yet keeps its value; step() is refused within.
+        """
+        if all(group["ema"] is None for group in self.param_groups):
+            raise ValueError("averaged() needs averages to show; make the optimizer with ema=, as in ema=0.999")
+        params = [p for p in self.state if AVERAGE in self.state[p]]
+        held = [p.detach().clone(memory_format=torch.preserve_format) for p in params]
+        modes = [group["train_mode"] for group in self.param_groups]
+        try:
+            for group in self.param_groups:
+                group["train_mode"] = False
+            for p in params:
+                p.copy_(self.state[p][AVERAGE])
+            yield
+        finally:
+            for p, own in zip(params, held, strict=True):
+                p.copy_(own)
+            for group, mode in zip(self.param_groups, modes, strict=True):
+                group["train_mode"] = mode
+
     @torch.no_grad()
     def _switch(self, train_mode: bool) -> None:
         rules = [self._read(group)[0] for group in self.param_groups]
@@ -243,7 +299,7 @@ class Optimizer(torch.optim.Optimizer):
         """Take over a saved or copied state, after it has been found to fit; both copying and loading come by here."""
         for group in state.get("param_groups", ()):
             self._refuse_foreign_group(group)
-            for key, value in {"dialect": "torch", "train_mode": True, **self._flags_of_older_versions()}.items():
+            for key, value in {**OPTIONS_OF_OURS, **self._flags_of_older_versions()}.items():
                 group.setdefault(key, value)
             rule, _ = self._read(group)
             for p in group["params"]:
@@ -318,6 +374,15 @@ def _filled_like(p: torch.Tensor, value: float) -> torch.Tensor:
     if p.is_complex():
         return torch.view_as_complex(torch.full_like(torch.view_as_real(p.detach()), value))
     return torch.full_like(p.detach(), value, dtype=state_dtype(p.dtype), memory_format=torch.preserve_format)
+
+
+def _one_for_all(clip_norms: Sequence[float | None]) -> float | None:
+    if len(set(clip_norms)) > 1:
+        raise ValueError(
+            f"Invalid clip_norm value: {', '.join(map(str, clip_norms))} in different groups; it bounds the norm of "
+            f"all gradients together, so it is the same in every group"
+        )
+    return clip_norms[0]
 
 
 def _refuse_gradient(rule: Rule, p: torch.Tensor) -> None:

@@ -5,9 +5,23 @@ from typing import Any
 
 from steepest.names import nearest
 from steepest.rules import Hyperparameter, NotANumber, Rule
+from steepest.rules.facts import decay_rate
 
-FLAGS = ("nesterov", "amsgrad", "centered", "maximize", "capturable", "differentiable", "decoupled_weight_decay")
+FLAGS = (
+    "nesterov",
+    "amsgrad",
+    "centered",
+    "maximize",
+    "capturable",
+    "differentiable",
+    "decoupled_weight_decay",
+    "zero_grad_after_step",
+)
 FLAGS_OR_NONE = ("foreach", "fused")
+
+# what can happen beside the rule, in the same pass; None leaves it out
+CLIP_NORM = Hyperparameter("clip_norm", 0.0, "largest norm of all gradients together", phrase="clip_norm value")
+EMA = decay_rate("ema", 0.0, "share of the average of the weights that a step keeps")
 
 # what torch and its schedulers write into groups beside a class's own options
 FOREIGN_KEYS = ("params", "param_names", "initial_lr", "swa_lr", "min_lr", "max_lr", "base_momentum", "max_momentum")
@@ -39,6 +53,15 @@ def read_numbers(facts: Mapping[str, Hyperparameter], options: Mapping[str, Any]
 def facts_as_arguments(facts: Mapping[str, Hyperparameter]) -> list[str]:
     """The arguments in which the classes take the hyperparameters: beta1 and beta2 come as `betas`."""
     return list(dict.fromkeys("betas" if name in ("beta1", "beta2") else name for name in facts))
+
+
+def beside_the_rule(options: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """`clip_norm` and `ema`, checked; None where they are not wanted."""
+    clip_norm, ema = options.get("clip_norm"), options.get("ema")
+    return (
+        None if clip_norm is None else CLIP_NORM.check(clip_norm),
+        None if ema is None else EMA.check(ema),
+    )
 
 
 def check_flags(options: Mapping[str, Any]) -> None:

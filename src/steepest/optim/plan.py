@@ -14,8 +14,10 @@ import numpy as np
 import torch
 
 from steepest import kernels
-from steepest.kernels import Update
+from steepest.kernels import AVERAGE_RATE, GRADIENT_SCALE, Update
 from steepest.rules import Constants, Rule
+
+AVERAGE = "ema"  # the state's key for the moving average of θ
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Followed:
     rule: Rule
     hyperparameters: Mapping[str, float]
     maximize: bool
+    average: float | None
+    zero_gradient: bool
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,11 @@ class Plan:
         members: Sequence[Member],
         every_state: Sequence[dict[str, Any]],
         counts: Counts,
+        clip_norm: float | None = None,
+        scaled: bool = False,
         fuse: bool = True,
     ) -> None:
-        self._fuse = fuse
+        self.clip_norm, self.scaled, self._fuse = clip_norm, scaled or clip_norm is not None, fuse
         self.options, self.params, self.groups, self.members = options, params, groups, members
         self._counting = np.array([groups[m.group].rule.counts_steps for m in members], dtype=bool)
         self._fresh = np.array([m.is_new for m in members], dtype=bool)
@@ -99,7 +105,7 @@ class Plan:
             and (self._step is None or self._step.fits(gradients))
         )
 
-    def run(self, gradients: Sequence[torch.Tensor]) -> None:
+    def run(self, gradients: Sequence[torch.Tensor], gradient_scale: float = 1.0) -> None:
         """One step: count, work out each row's constants, and let the kernels do the rest."""
         t = self._count()
         rows = self._rows(t)
@@ -109,7 +115,14 @@ class Plan:
                 self._update(m, g, int(r)) for m, g, r in zip(self.members, gradients, self._row_of, strict=True)
             ]
             self._step = kernels.Step(updates, constants, self._fuse)
-        self._step.run(gradients, constants)
+        self._step.point_at(gradients)
+        if self.clip_norm is not None:
+            norm = self._step.norm() * gradient_scale
+            gradient_scale *= min(1.0, self.clip_norm / (norm + 1e-6)) if norm == norm else norm
+        if self.scaled:
+            for each in constants:
+                each[GRADIENT_SCALE] = gradient_scale
+        self._step.run(constants)
 
     def _count(self) -> np.ndarray:
         """The number of this step for each member; a rule that does not count is told 1, then 2 for ever."""
@@ -145,6 +158,10 @@ class Plan:
         for name in memory:
             for index in members:
                 self.members[index].state[name].fill_(constants[name])
+        if self.scaled:
+            constants[GRADIENT_SCALE] = 1.0
+        if followed.average is not None:
+            constants[AVERAGE_RATE] = 1 - followed.average
         return constants
 
     def _update(self, m: Member, gradient: torch.Tensor, row: int) -> Update:
@@ -156,5 +173,8 @@ class Plan:
             m.slots,
             row,
             theta=m.state.get("theta") if followed.rule.moves_the_gradient_point else None,
+            average=None if followed.average is None else m.state[AVERAGE],
             maximize=followed.maximize,
+            scaled=self.scaled,
+            zero_gradient=followed.zero_gradient,
         )

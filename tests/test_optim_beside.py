@@ -1,0 +1,176 @@
+"""What happens beside the rule in the same pass: clipping, the average of the weights, zeroing, gradient scaling."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from steepest import optim
+
+SHAPES = [(7, 5), (300,), (), (200, 301)]
+
+
+def model(seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.nn.Parameter(torch.randn(s, generator=generator).to(dtype)) for s in SHAPES]
+
+
+def give_gradients(params, seed, scale=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    for p in params:
+        p.grad = (torch.randn(p.shape, generator=generator) * scale).to(p.dtype)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4], ids=["below the bound", "above it", "far above it"])
+def test_clipping_is_torchs_clipping_in_double_precision(scale):
+    ours, theirs = model(dtype=torch.float64), model(dtype=torch.float64)
+    mine, peer = optim.AdamW(ours, lr=0.01, clip_norm=0.5), torch.optim.AdamW(theirs, lr=0.01)
+    for step in range(5):
+        for params in (ours, theirs):
+            give_gradients(params, step, scale)
+        before = [p.grad.clone() for p in ours]
+        mine.step()
+        assert all(p.grad.equal(g) for p, g in zip(ours, before, strict=True))
+        torch.nn.utils.clip_grad_norm_(theirs, 0.5)
+        peer.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+
+
+def test_clipping_moves_the_result():
+    ours, free = model(), model()
+    for params, clip in ((ours, 0.5), (free, None)):
+        give_gradients(params, 0)
+        optim.SGD(params, lr=1.0, clip_norm=clip).step()
+    assert (ours[0] - free[0]).abs().max() > 0.1
+
+
+def test_the_norm_has_the_same_bits_for_any_number_of_threads():
+    found, before = set(), torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            params = model()
+            give_gradients(params, 1)
+            optim.SGD(params, lr=1.0, clip_norm=0.1).step()
+            found.add(tuple(p.detach().double().sum().item() for p in params[:1]))
+    finally:
+        torch.set_num_threads(before)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_16_bit_gradients_are_summed_without_overflow(dtype):
+    p = torch.nn.Parameter(torch.zeros(100_000, dtype=dtype))
+    p.grad = torch.full_like(p, 4.0)
+    optim.SGD([p], lr=1.0, clip_norm=math.sqrt(100_000) * 0.5).step()
+    torch.testing.assert_close(p.detach(), torch.full_like(p, -0.5))
+
+
+def test_clipping_is_one_for_the_whole_model():
+    a, b = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
+    optimizer = optim.SGD([{"params": [a]}, {"params": [b], "lr": 10.0}], lr=1.0, clip_norm=1.0)
+    a.grad, b.grad = torch.tensor([3.0]), torch.tensor([4.0])
+    optimizer.step()
+    assert a.item() == pytest.approx(-0.6)
+    assert b.item() == pytest.approx(-8.0)
+    optimizer.param_groups[0]["clip_norm"] = 2.0
+    with pytest.raises(ValueError, match="same in every group"):
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", ["clip_norm", "ema"])
+@pytest.mark.parametrize("value", [-1.0, math.nan, "1", True])
+def test_bad_values_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"^Invalid {name} value"):
+        optim.Adam(model(), **{name: value})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_average_follows_theta(dtype, nesterov):
+    params = model(dtype=dtype)
+    optimizer = optim.SGD(params, lr=0.1, momentum=0.9, nesterov=nesterov, dialect="lecture", ema=0.75)
+    expected = [p.detach().float().clone() for p in params]
+    for step in range(6):
+        give_gradients(params, step)
+        optimizer.step()
+        optimizer.eval()
+        expected = [e + 0.25 * (p.detach().float() - e) for e, p in zip(expected, params, strict=True)]
+        optimizer.train()
+    held = [p.detach().clone() for p in params]
+    with optimizer.averaged():
+        for p, e in zip(params, expected, strict=True):
+            # the average takes θ before it is rounded to 16 bits
+            tolerance = 2e-6 if dtype == torch.float32 else 2e-2
+            torch.testing.assert_close(p.detach().float(), e, rtol=tolerance, atol=tolerance)
+        with pytest.raises(RuntimeError, match="eval mode"):
+            optimizer.step()
+    assert all(p.equal(h) for p, h in zip(params, held, strict=True))
+    give_gradients(params, 9)
+    optimizer.step()
+
+
+def test_the_average_is_saved_and_starts_when_it_is_asked_for():
+    params = model()
+    optimizer = optim.Adam(params, ema=0.9)
+    for step in range(3):
+        give_gradients(params, step)
+        optimizer.step()
+    other = copy.deepcopy(params)
+    loaded = optim.Adam(other)
+    loaded.load_state_dict(optimizer.state_dict())
+    for q, o in ((params, optimizer), (other, loaded)):
+        give_gradients(q, 5)
+        o.step()
+    with optimizer.averaged(), loaded.averaged():
+        assert all(p.equal(q) for p, q in zip(params, other, strict=True))
+    with pytest.raises(ValueError, match="ema="), optim.Adam(params).averaged():
+        pass
+
+
+def test_zero_grad_after_step():
+    for shape in ((3,), (4, 4)):
+        p = torch.nn.Parameter(torch.zeros(shape))
+        optimizer = optim.SGD([p], lr=1.0, zero_grad_after_step=True)
+        for strided in (False, True):
+            p.grad = torch.ones(shape).t() if strided else torch.ones(shape)
+            optimizer.step()
+            assert not p.grad.any()
+        assert (p == -2).all()
+
+
+def scaler(scale):
+    return torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=10_000)
+
+
+def test_gradient_scaling_happens_in_the_pass():
+    ours, theirs = model(), model()
+    mine, peer = optim.Adam(ours, lr=0.01, clip_norm=1.0), torch.optim.Adam(theirs, lr=0.01)
+    for params, optimizer in ((ours, mine), (theirs, peer)):
+        scaling = scaler(1024.0)
+        for _ in range(4):
+            optimizer.zero_grad()
+            scaling.scale(sum((p**2).sum() for p in params)).backward()
+            if optimizer is peer:
+                scaling.unscale_(peer)
+                torch.nn.utils.clip_grad_norm_(theirs, 1.0)
+            scaling.step(optimizer)
+            scaling.update()
+    torch.testing.assert_close(ours, theirs, rtol=2e-6, atol=1e-7)
+
+
+def test_an_infinite_gradient_changes_nothing_at_all():
+    params = model()
+    optimizer = optim.Adam(params, lr=0.1, ema=0.9)
+    give_gradients(params, 0)
+    optimizer.step()
+    before = copy.deepcopy(([p.detach() for p in params], optimizer.state_dict()))
+    scaling = scaler(4.0)
+    scaling.scale(torch.tensor(1.0))
+    give_gradients(params, 1)
+    params[1].grad[3] = math.inf
+    scaling.step(optimizer)
+    scaling.update()
+    assert str(([p.detach() for p in params], optimizer.state_dict())) == str(before)
+    assert scaling.get_scale() == 2.0
