@@ -123,6 +123,7 @@ def test_every_hyperparameter_of_every_method_is_an_option(steepest):
         ("show", "Missing command"),
         ("--versoin", "unknown option --versoin; did you mean --version?"),
         ("descend --momentun 0.9", "unknown option --momentun; did you mean --momentum?"),
+        ("descend -x**2", "unknown option -x; what begins with a minus but is no option goes after --"),
         ("descend --optimizer momentun", "did you mean 'momentum'?"),
         ("descend quartc", "unknown function 'quartc'; did you mean 'quartic'?"),
         ("descend __import__('os')", "unknown function '__import__'"),

@@ -81,6 +81,12 @@ class Table:
         """Each row as a dictionary by the columns' names."""
         return [dict(zip((c.name for c in self.columns), row, strict=True)) for row in self.rows]
 
+    def without(self, prefix: str) -> "Table":
+        """The table without the columns whose names begin so."""
+        kept = [i for i, column in enumerate(self.columns) if not column.name.startswith(prefix)]
+        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[i] for i in kept), rows=rows)
+
     def abbreviated(self, first: int = 4) -> "Table":
         """The first rows, dots, and the last row."""
         if len(self.rows) <= first + 2:

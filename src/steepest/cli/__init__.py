@@ -85,7 +85,8 @@ def _usage(error: Exception) -> str:
         return error.format_message()  # type: ignore[attr-defined]
     if option := getattr(error, "option_name", None) if type(error).__name__ == "NoSuchOption" else None:
         known = [name for parameter in context.command.params for name in parameter.opts if name.startswith("--")]
-        message = f"unknown option {option}" + _guess(option, known)
+        minus = "" if option.startswith("--") else "; what begins with a minus but is no option goes after --"
+        message = f"unknown option {option}" + _guess(option, known) + minus
     elif found := re.match(r"No such command '(.*?)'", error.format_message()):  # type: ignore[attr-defined]
         message = f"unknown command {found[1]!r}" + _guess(found[1], context.command.commands)
     else:

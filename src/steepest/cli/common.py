@@ -85,7 +85,7 @@ def print_table(out: Console, table: Table) -> None:
     """A table on the terminal: numbers to the right, text to the left."""
     shown = rich.table.Table(box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=None)
     for i, column in enumerate(table.columns):
-        shown.add_column(column.title, justify="right" if table.numeric(i) else "left", no_wrap=table.numeric(i))
+        shown.add_column(column.title, justify="right" if table.numeric(i) else "left", overflow="fold")
     for row in table.rows:
         shown.add_row(*(rich.markup.escape(cell) for cell in table.cells(row)))
     out.print(shown)

@@ -47,15 +47,17 @@ class Descent:
     @property
     def short_table(self) -> Table:
         """The table's first rows and its last; for the lecture's example with the slide's rows beside."""
-        return self.ends if len(self.runs) > 1 else self._with_slide(self.table.abbreviated())
+        return self.ends if len(self.runs) > 1 else self._for_people(self.table.abbreviated())
 
     @property
     def full_table(self) -> Table:
         """Every row; for the lecture's example with the slide's rows beside."""
-        return self.steps if len(self.runs) > 1 else self._with_slide(self.table)
+        return self.steps if len(self.runs) > 1 else self._for_people(self.table)
 
-    def _with_slide(self, table: Table) -> Table:
-        return lecture.beside(self.runs[0], table) if lecture.is_example(self.runs[0]) else table
+    def _for_people(self, table: Table) -> Table:
+        if lecture.is_example(self.runs[0]):
+            return lecture.beside(self.runs[0], table)
+        return table.without("velocity_in_gradient_units")
 
     @property
     def steps(self) -> Table:

@@ -80,7 +80,7 @@ def _bisect(function: Function, sign: float, low: float, high: float) -> float:
     while low < (middle := (low + high) / 2) < high:
         below = sign * function.gradient(np.array([middle]))[0] < 0
         low, high = (middle, high) if below else (low, middle)
-    return high
+    return high + 0.0  # never −0
 
 
 FUNCTIONS: dict[str, Function] = {

@@ -61,14 +61,17 @@ class Run:
         columns = [Column("iteration", "step"), *self._columns("gradient", "g", r"g")]
         parts: list[Iterable[Sequence[float]]] = [self.gradients]
         if self.schedule != "constant":
-            columns.insert(1, Column("rate", "ε", r"$\epsilon$"))
+            columns.insert(1, Column("rate", "ε", r"$\epsilon$", 4))
             parts.insert(0, [(rate,) for rate in self.rates])
         if self.velocity is not None:
             units = "v/(−ε)"
             columns += self._columns("velocity", "v", "v")
             columns += self._columns("velocity_in_gradient_units", units, r"-v/\epsilon")
             parts += [self.velocity, [_in_units(v, rate) for v, rate in zip(self.velocity, self.rates, strict=True)]]
-        columns += [*self._columns("theta", "θ", r"\theta"), Column("value", "f(θ)", r"$f(\theta)$")]
+        columns += [
+            *self._columns("theta", "θ", r"\theta"),
+            Column("value", "f(θ)", r"$f(\theta)$", 6 if self.function.dimension == 1 else 4),
+        ]
         parts += [self.theta, [(value,) for value in self.values]]
         rows = tuple(
             (step, *(float(x) for part in row for x in part)) for step, row in enumerate(zip(*parts, strict=True), 1)
@@ -80,8 +83,8 @@ class Run:
             return [Column(name, title, f"${latex}$", 8 if name == "theta" else 6)]
         variables = self.function.formula.variables
         if name == "theta":
-            return [Column(v, v, f"${v}$", 5) for v in variables]
-        return [Column(f"{name}_{v}", f"{title} {v}", f"${latex}_{v}$", 4) for v in variables]
+            return [Column(v, v, f"${v}$", 4) for v in variables]
+        return [Column(f"{name}_{v}", f"{title} {v}", f"${latex}_{v}$", 3) for v in variables]
 
     def json(self) -> dict[str, Any]:
         """Everything as numbers, lists and names: a number a step in one dimension, a pair in two."""

@@ -20,10 +20,10 @@ MOST_STEPS = 100_000
 SHOWN = ("sgd", "adagrad", "rmsprop", "adam")
 COLUMNS = (
     Column("optimizer", "optimizer"),
-    Column("every", "feature comes every"),
-    Column("first", f"rate, first {WINDOW} steps", digits=4),
-    Column("last", f"rate, last {WINDOW} steps", digits=4),
-    Column("advantage", "times the frequent feature's", digits=4),
+    Column("every", "feature every"),
+    Column("first", f"rate, first {WINDOW}", digits=4),
+    Column("last", f"rate, last {WINDOW}", digits=4),
+    Column("advantage", "× frequent's", digits=4),
 )
 
 
