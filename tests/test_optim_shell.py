@@ -12,8 +12,9 @@ import torch
 from steepest import optim
 from steepest.optim.form import form
 from steepest.optim.lr_scheduler import ScheduledLR
-from steepest.rules import Rule, Slot
+from steepest.rules import Rule, Slot, rule
 from steepest.rules.facts import learning_rate
+from steepest.rules.verbs import sign
 from steepest.schedules import SCHEDULES, schedule
 
 CLASSES = [optim.SGD, optim.Adagrad, optim.RMSprop, optim.Adadelta, optim.Adam, optim.AdamW]
@@ -361,12 +362,12 @@ def test_a_rule_can_remember_numbers_from_step_to_step():
     def prepare(lr, weight):
         return {"rate": lr, "weight": weight + lr}
 
-    rule = Rule(
+    averaging = Rule(
         "averaging", "averaging", average, prepare, (), (learning_rate(0.5, 1.0),), "", "", memory={"weight": 0.0}
     )
 
     class Averaging(optim.SGD):
-        forms = (form("torch", rule),)
+        forms = (form("torch", averaging),)
 
     p = torch.nn.Parameter(torch.tensor([10.0]))
     optimizer = Averaging([p], lr=0.5)
@@ -382,10 +383,10 @@ def test_a_rule_may_hand_one_slot_on_as_another():
         return theta - rate * old, g, young
 
     slots = (Slot("young", "young", "the last gradient"), Slot("old", "old", "the one before"))
-    rule = Rule("delayed", "delayed", delayed, lambda lr: {"rate": lr}, slots, (learning_rate(1.0, 1.0),), "", "")
+    delaying = Rule("delayed", "delayed", delayed, lambda lr: {"rate": lr}, slots, (learning_rate(1.0, 1.0),), "", "")
 
     class Delayed(optim.SGD):
-        forms = (form("torch", rule),)
+        forms = (form("torch", delaying),)
 
     p = torch.nn.Parameter(torch.tensor([0.0]))
     optimizer = Delayed([p], lr=1.0)
@@ -395,3 +396,55 @@ def test_a_rule_may_hand_one_slot_on_as_another():
         optimizer.step()
         seen.append(p.item())
     assert seen == [0.0, 0.0, -1.0, -11.0]
+
+
+# ------------------------------------------------------------------------------------------------- a rule of one's own
+
+
+@rule(lr=0.1, beta1=0.9, beta2=0.99)
+def lion(theta, g, m, lr, beta1, beta2):
+    step = sign(beta1 * m + (1 - beta1) * g)
+    return theta - lr * step, beta2 * m + (1 - beta2) * g
+
+
+def test_a_rule_of_ones_own_has_everything_that_the_others_have():
+    lion_class = optim.following(lion)
+    p = torch.nn.Parameter(torch.tensor([3.0, -2.0, 0.0], dtype=torch.float64))
+    optimizer = lion_class([p], lr=0.5, weight_decay=0.1, ema=0.5, clip_norm=100.0)
+    theta, m = np.array([3.0, -2.0, 0.0]), np.zeros(3)
+    for step in range(5):
+        g = np.cos(step + theta)
+        p.grad = torch.tensor(g)
+        optimizer.step()
+        g = g + 0.1 * theta
+        theta, m = theta - 0.5 * np.sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g
+        np.testing.assert_allclose(p.detach().numpy(), theta, rtol=1e-14)
+    assert set(optimizer.state_dict()["state"][0]) == {"m", "ema"}
+    other = lion_class([torch.nn.Parameter(p.detach().clone())])
+    other.load_state_dict(optimizer.state_dict())
+    assert other.param_groups[0]["beta2"] == 0.99
+    with pytest.raises(ValueError, match=r"^Invalid learning rate: -1"):
+        lion_class([p], lr=-1)
+    with pytest.raises(TypeError, match="did you mean 'beta1'"):
+        lion_class([p], beta_1=0.5)
+    with pytest.raises(ValueError, match="this state_dict is not of lion"):
+        lion_class([parameter(4)]).load_state_dict(saved_after(optim.Adam))
+
+
+def test_a_rule_may_ask_for_the_step():
+    @rule(lr=1.0)
+    def harmonic(theta, g, lr, t):
+        return theta - lr / t * g
+
+    p = torch.nn.Parameter(torch.zeros(1))
+    optimizer = optim.following(harmonic)([p])
+    for _ in range(3):
+        p.grad = torch.ones(1)
+        optimizer.step()
+    assert p.item() == pytest.approx(-(1 + 1 / 2 + 1 / 3))
+
+
+@pytest.mark.parametrize("update", [lambda g, theta, lr: theta, lambda theta, g: theta, lambda theta, g, lr: theta])
+def test_a_function_that_is_no_rule_is_refused(update):
+    with pytest.raises(TypeError, match="is no rule: its arguments are theta, g, its slots, then lr, beta"):
+        rule(lr=1.0, beta=0.9)(update)

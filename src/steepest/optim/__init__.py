@@ -6,6 +6,16 @@ Every class takes every argument of its namesake in torch.optim. What some of th
     capturable       accepted and without effect: the step number lies on the CPU
     differentiable   autograd records the step, as in torch; numbers such as lr and betas are not differentiated
     dialect          "torch" (the same numbers as torch.optim), "lecture" or "paper"
+
+and what all of them have beyond torch's, done in the same pass over memory:
+
+    clip_norm              scale all gradients so that their norm together is at most this, in double precision
+    ema                    keep an average of the weights, average ← ema·average + (1−ema)·θ, from the first θ on;
+                           `with optimizer.averaged():` shows it
+    zero_grad_after_step   set the gradients to 0 once they are used
+    GradScaler             unscaling, and the step left out when a gradient is not finite
+
+`following(rule)` makes the class of a rule of one's own.
 """
 
 from typing import Any
@@ -13,6 +23,7 @@ from typing import Any
 from steepest.names import unknown
 from steepest.optim import lr_scheduler
 from steepest.optim.classes import SGD, Adadelta, Adagrad, Adam, AdamW, Params, RMSprop
+from steepest.optim.following import following
 from steepest.optim.optimizer import Optimizer
 from steepest.rules import METHODS
 
@@ -25,6 +36,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "build",
+    "following",
     "lr_scheduler",
 ]
 

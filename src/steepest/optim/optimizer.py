@@ -19,9 +19,9 @@ from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts
 from steepest.optim.options import (
     ALIASES,
+    arguments_of,
     beside_the_rule,
     check_flags,
-    facts_as_arguments,
     read_numbers,
     refuse_idle,
     refuse_near_misses,
@@ -53,7 +53,7 @@ def constructor(signature_only: Constructor) -> Constructor:
     def construct(self: "Optimizer", *args: Any, **kwargs: Any) -> None:
         for key in kwargs:
             if key not in signature.parameters:
-                meant = ALIASES.get(key) or nearest(key, names)
+                meant = ALIASES[key] if ALIASES.get(key) in names else nearest(key, names)
                 hint = f"; did you mean {meant!r}?" if meant in names else f"; it takes {', '.join(names)}"
                 raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {key!r}{hint}")
         bound = signature.bind(self, *args, **kwargs)
@@ -297,9 +297,12 @@ class Optimizer(torch.optim.Optimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over a saved or copied state, after it has been found to fit; both copying and loading come by here."""
+        defaults = state.get("defaults") or self.defaults
         for group in state.get("param_groups", ()):
-            self._refuse_foreign_group(group)
-            for key, value in {**OPTIONS_OF_OURS, **self._flags_of_older_versions()}.items():
+            self._refuse_foreign_group(group, defaults)
+            # flags that an older version of torch did not save are as this optimizer has them
+            flags = {name: value for name, value in defaults.items() if isinstance(value, bool | None)}
+            for key, value in {**OPTIONS_OF_OURS, **flags}.items():
                 group.setdefault(key, value)
             rule, _ = self._read(group)
             for p in group["params"]:
@@ -307,19 +310,15 @@ class Optimizer(torch.optim.Optimizer):
         super().__setstate__(state)
         self._forget_plans()
 
-    def _refuse_foreign_group(self, group: Mapping[str, Any]) -> None:
+    def _refuse_foreign_group(self, group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         flags = {name for f in self.forms for name in f.flags} - {"decoupled_weight_decay"}  # which torch added late
-        missing = [
-            name for name in dict.fromkeys([*facts_as_arguments(facts(self.forms)), *flags]) if name not in group
-        ]
+        wanted = dict.fromkeys([*arguments_of(facts(self.forms), defaults), *sorted(flags)])
+        missing = [name for name in wanted if name not in group]
         if missing:
             raise ValueError(
                 f"this state_dict is not of {type(self).__name__}: its parameter groups lack {', '.join(missing)}; "
                 f"load it into the class that saved it"
             )
-
-    def _flags_of_older_versions(self) -> dict[str, Any]:
-        return {name: value for name, value in getattr(self, "defaults", {}).items() if isinstance(value, bool | None)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a saved state: this class's own, or its namesake's in torch.optim.

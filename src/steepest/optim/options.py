@@ -45,14 +45,15 @@ ALIASES = {
 def read_numbers(facts: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> dict[str, float]:
     """The hyperparameters that the options give, each checked; `betas` is read as beta1 and beta2."""
     given = dict(options)
-    if "betas" in facts_as_arguments(facts):
+    if "betas" in options:
         given["beta1"], given["beta2"] = _pair(options["betas"])
     return {name: fact.check(given[name]) for name, fact in facts.items() if name in given}
 
 
-def facts_as_arguments(facts: Mapping[str, Hyperparameter]) -> list[str]:
-    """The arguments in which the classes take the hyperparameters: beta1 and beta2 come as `betas`."""
-    return list(dict.fromkeys("betas" if name in ("beta1", "beta2") else name for name in facts))
+def arguments_of(facts: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> list[str]:
+    """The arguments in which a class takes the hyperparameters: beta1 and beta2 may come as `betas`."""
+    pair = ("beta1", "beta2") if "betas" in options else ()
+    return list(dict.fromkeys("betas" if name in pair else name for name in facts))
 
 
 def beside_the_rule(options: Mapping[str, Any]) -> tuple[float | None, float | None]:

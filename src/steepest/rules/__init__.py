@@ -13,6 +13,7 @@ from steepest.rules.adam import ADAM, ADAM_AS_PRINTED, ADAMW, AMSGRAD, AMSGRADW
 from steepest.rules.gradient_descent import GRADIENT_DESCENT
 from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_TORCH
 from steepest.rules.nesterov import NESTEROV
+from steepest.rules.own import rule
 from steepest.rules.rmsprop import (
     RMSPROP,
     RMSPROP_CENTERED,
@@ -23,11 +24,22 @@ from steepest.rules.rmsprop import (
 )
 from steepest.rules.rule import Constants, Hyperparameter, InvalidNumber, NotANumber, Rule, Slot, variant
 
-__all__ = ["METHODS", "RULES", "Constants", "Hyperparameter", "InvalidNumber", "NotANumber", "Rule", "Slot", "variant"]
+__all__ = [
+    "METHODS",
+    "RULES",
+    "Constants",
+    "Hyperparameter",
+    "InvalidNumber",
+    "NotANumber",
+    "Rule",
+    "Slot",
+    "rule",
+    "variant",
+]
 
 RULES: dict[str, Rule] = {
-    rule.name: rule
-    for rule in (
+    each.name: each
+    for each in (
         GRADIENT_DESCENT,
         MOMENTUM_LECTURE,
         NESTEROV,

@@ -1,0 +1,55 @@
+"""An optimizer class for any rule."""
+
+import inspect
+from typing import Any
+
+from steepest.optim.form import form
+from steepest.optim.optimizer import Optimizer, constructor
+from steepest.rules import Rule
+
+_BESIDE = {
+    "maximize": False,
+    "differentiable": False,
+    "dialect": "torch",
+    "clip_norm": None,
+    "ema": None,
+    "zero_grad_after_step": False,
+}
+
+
+def following(rule: Rule) -> type[Optimizer]:
+    """The optimizer class of a rule: its hyperparameters are the arguments, all else is as in the other classes.
+
+    To be pickled whole, the class must be a module's global of the rule's name; a `state_dict` needs nothing.
+
+    >>> import torch
+    >>> from steepest.rules.own import rule
+    >>> @rule(lr=0.1, beta=0.9)
+    ... def heavy_ball(theta, g, v, lr, beta):
+    ...     v = beta * v + g
+    ...     return theta - lr * v, v
+    >>> HeavyBall = following(heavy_ball)
+    >>> p = torch.nn.Parameter(torch.tensor([1.0]))
+    >>> optimizer = HeavyBall([p], lr=0.5, clip_norm=1.0)
+    >>> p.grad = torch.tensor([0.5])
+    >>> optimizer.step()
+    >>> p.item()
+    0.75
+    """
+    kinds = inspect.Parameter
+    parameters = [
+        kinds("self", kinds.POSITIONAL_OR_KEYWORD),
+        kinds("params", kinds.POSITIONAL_OR_KEYWORD),
+        *(kinds(h.name, kinds.POSITIONAL_OR_KEYWORD, default=h.default) for h in rule.hyperparameters),
+        *(kinds(name, kinds.KEYWORD_ONLY, default=value) for name, value in _BESIDE.items()),
+    ]
+
+    def signature_only(self: Optimizer, params: Any) -> None: ...
+
+    signature_only.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    facts = {
+        "forms": (form("torch", rule),),
+        "__init__": constructor(signature_only),
+        "__doc__": rule.reference or rule.title,
+    }
+    return type(rule.name, (Optimizer,), facts)
