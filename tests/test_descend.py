@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steepest.descend import FUNCTIONS, OPTIMIZERS, descend
-from steepest.descend.functions import turning_points
-from steepest.descend.run import WITHOUT_RATE
+from steepest.descent import FUNCTIONS, OPTIMIZERS, descend
+from steepest.descent.functions import turning_points
+from steepest.descent.run import WITHOUT_RATE
 from steepest.rules import METHODS
 from steepest.schedules import SCHEDULES, constant, linear
 

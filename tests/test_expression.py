@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from steepest.descend.expression import FUNCTIONS, parse
+from steepest.descent.expression import FUNCTIONS, parse
 
 numbers = st.floats(-3, 3).map(lambda x: round(x, 3))
 
@@ -219,6 +219,6 @@ def test_errors_name_the_place_and_the_cure(text, message):
 
 def test_every_operation_of_the_reader_is_used_by_a_test():
     """A new operation must come with a derivative that the random expressions try."""
-    from steepest.descend.expression import OPERATIONS
+    from steepest.descent.expression import OPERATIONS
 
     assert set(OPERATIONS) == {ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow}

@@ -1,0 +1,35 @@
+"""The lecture's optimizers, exact and fast: as rules, as drop-in classes for PyTorch, and in a fair race.
+
+    steepest.optim       the classes of torch.optim, with dialects
+    steepest.rules       every update rule once, as a function of numbers
+    steepest.schedules   learning-rate schedules
+    steepest.race        a race between optimizers on a workload     (needs steepest[lab])
+    steepest.descend     the path of one optimizer on a function     (needs steepest[lab])
+
+Each is loaded when it is first asked for.
+
+>>> import steepest
+>>> [run.optimizer for run in steepest.descend("quartic", "momentum").runs]
+['momentum']
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steepest import optim, rules, schedules
+    from steepest.descent import descend
+    from steepest.study import race
+
+__version__ = "0.1.0"
+__all__ = ["descend", "optim", "race", "rules", "schedules"]
+
+_HOMES = {"descend": "steepest.descent", "race": "steepest.study"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in __all__:
+        return importlib.import_module(f"steepest.{name}")
+    raise AttributeError(f"module 'steepest' has no attribute {name!r}")

@@ -61,7 +61,7 @@ def descend(
 
     Without more, quartic has the lecture's settings: ε = 0.05, α = 0.7, θ₀ = −2.8, 99 steps.
     """
-    from steepest.descend import descend as run
+    from steepest.descent import descend as run
 
     folder = out_folder(out) if out else None
     names = list(METHODS) if compare else optimizer or ["sgd"]

@@ -23,7 +23,7 @@ def list_names(as_json: Json = False) -> None:
 
 def functions() -> Rows:
     """What `steepest descend` takes, besides expressions."""
-    from steepest.descend import FUNCTIONS
+    from steepest.descent import FUNCTIONS
 
     return [
         {"name": f.name, "what": f.title, "expression": f.formula.text, "start": list(f.start)}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import contourpy
 import numpy as np
 
-from steepest.descend.functions import Function, Point, Range
-from steepest.descend.run import Run
+from steepest.descent.functions import Function, Point, Range
+from steepest.descent.run import Run
 from steepest.pictures import ACCENT, INK, QUIET, Rows, Spec, axis, finished, layer, scale
 from steepest.tables import number
 

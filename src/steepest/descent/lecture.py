@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from steepest.descend.run import Run
+from steepest.descent.run import Run
 from steepest.tables import DOTS, Column, Table
 
 __all__ = ["beside", "is_example", "notes"]

@@ -1,6 +1,6 @@
 """Descend a function of one or two variables and look at the path.
 
->>> from steepest.descend import descend
+>>> from steepest.descent import descend
 >>> result = descend("quartic", "momentum", lr=0.05, momentum=0.7, start=-2.8, steps=99)
 >>> round(result.runs[0].theta[-1][0], 6)
 2.042137
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descend import lecture
-from steepest.descend.descent import velocity_slot
-from steepest.descend.functions import FUNCTIONS, Function, Point, function
-from steepest.descend.run import MOST_STEPS, OPTIMIZERS, WITHOUT_RATE, Run, check_optimizer, run
+from steepest.descent import lecture
+from steepest.descent.functions import FUNCTIONS, Function, Point, function
+from steepest.descent.run import MOST_STEPS, OPTIMIZERS, WITHOUT_RATE, Run, check_optimizer, run
+from steepest.descent.walk import velocity_slot
 from steepest.names import unknown
 from steepest.pictures import Spec, svg
 from steepest.rules.rule import as_float
@@ -127,7 +127,7 @@ class Descent:
     @cached_property
     def picture(self) -> Spec:
         """The picture, a Vega-Lite specification."""
-        from steepest.descend.picture import picture
+        from steepest.descent.picture import picture
 
         return picture(self.runs)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from steepest.descend.expression import CONSTANTS, VARIABLES, Expression, parse
+from steepest.descent.expression import CONSTANTS, VARIABLES, Expression, parse
 from steepest.names import unknown
 
 __all__ = ["FUNCTIONS", "Function", "function"]

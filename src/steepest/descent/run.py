@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descend.descent import velocity_slot, walk
-from steepest.descend.functions import Function, Point
+from steepest.descent.functions import Function, Point
+from steepest.descent.walk import velocity_slot, walk
 from steepest.names import unknown
 from steepest.rules import METHODS, Rule
 from steepest.schedules import Schedule

@@ -1,0 +1,127 @@
+"""Time of one optimizer step, ours against torch's ways of doing the same, all contenders in turn within one run.
+
+    python benchmarks/step_time.py [--shapes tiny,big] [--methods adam] [--compiled] [--repeats 50] [--out FILE.json]
+
+Prints a table of medians in microseconds and of ratios (best of torch / ours); above 1, ours is faster.
+"""
+
+import argparse
+import gc
+import json
+import math
+import platform
+import statistics
+import time
+from pathlib import Path
+
+import torch
+
+from steepest import optim
+
+SHAPES = {
+    "tiny": [(784, 10), (10,)],
+    "small": [(64, 64)] * 30 + [(64,)] * 30,
+    "mlp": [(1000, 784), (1000,), (1000, 1000), (1000,), (10, 1000), (10,)],
+    "big": [(1024, 1024)] * 24 + [(1024,)] * 48,
+    "transformer": [(8000, 256)]
+    + [shape for _ in range(12) for shape in [(768, 256), (256, 256), (768, 256), (256, 768), (256,), (256,)]]
+    + [(256,), (768,), (64, 4), (1,), (256, 2)] * 15
+    + [(256,), (256, 8)],
+}
+METHODS = {
+    "sgd": ("SGD", {"lr": 1e-3}),
+    "momentum": ("SGD", {"lr": 1e-3, "momentum": 0.9}),
+    "nesterov": ("SGD", {"lr": 1e-3, "momentum": 0.9, "nesterov": True}),
+    "adagrad": ("Adagrad", {"lr": 1e-3}),
+    "rmsprop": ("RMSprop", {"lr": 1e-3}),
+    "adadelta": ("Adadelta", {"lr": 1.0}),
+    "adam": ("Adam", {"lr": 1e-3}),
+    "adamw": ("AdamW", {"lr": 1e-3}),
+}
+WAYS = {"loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
+
+
+def parameters(shapes):
+    """A model's parameters with gradients."""
+    params = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    for p in params:
+        p.grad = torch.randn_like(p)
+    return params
+
+
+def contenders(name, options, shapes, compiled):
+    """Each way to take the step: ours first."""
+    steps = {"ours": getattr(optim, name)(parameters(shapes), **options).step}
+    for way, flags in WAYS.items():
+        if way == "fused" and name in ("RMSprop", "Adadelta"):
+            continue  # torch has no fused kernel for these
+        steps[way] = getattr(torch.optim, name)(parameters(shapes), **options, **flags).step
+    if compiled:
+        steps["compiled"] = torch.compile(getattr(torch.optim, name)(parameters(shapes), **options, foreach=True).step)
+    return steps
+
+
+def medians(steps, repeats):
+    """Median seconds of each, taken in turn so that a change of the machine's speed meets all alike."""
+    for step in steps.values():
+        for _ in range(3):
+            step()
+    times = {name: [] for name in steps}
+    gc.disable()
+    for _ in range(repeats):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            times[name].append(time.perf_counter() - start)
+    gc.enable()
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def copying(shapes, passes):
+    """A loop that copies as many bytes as the step reads and writes, on the same threads."""
+    count = sum(math.prod(shape) for shape in shapes) * passes // 2
+    source, target = torch.randn(count), torch.empty(count)
+    return lambda: target.copy_(source)
+
+
+def main():
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", default=",".join(SHAPES))
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--compiled", action="store_true", help="torch.compile too; takes minutes")
+    parser.add_argument("--repeats", type=int, default=0, help="default: 200 for small models, 20 for large ones")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    rows = []
+    for shape in arguments.shapes.split(","):
+        shapes = SHAPES[shape]
+        for method in arguments.methods.split(","):
+            name, options = METHODS[method]
+            repeats = arguments.repeats or (20 if shape in ("big", "transformer") else 200)
+            steps = contenders(name, options, shapes, arguments.compiled)
+            arrays = 3 + 2 * {"sgd": 0, "adadelta": 2, "adam": 2, "adamw": 2}.get(method, 1)
+            steps["copy"] = copying(shapes, arrays)
+            found = medians(steps, repeats)
+            best = min(value for way, value in found.items() if way not in ("ours", "copy"))
+            row = {
+                "shape": shape,
+                "method": method,
+                "ratio": best / found["ours"],
+                "of_copy": found["copy"] / found["ours"],
+            }
+            rows.append({**row, **{f"{way}_us": value * 1e6 for way, value in found.items()}})
+            times = "  ".join(f"{way} {value * 1e6:9.1f}" for way, value in found.items())
+            print(
+                f"{shape:12}{method:9} {times}   torch/ours {row['ratio']:5.2f}   copy/ours {row['of_copy']:.2f}",
+                flush=True,
+            )
+    mean = math.exp(statistics.mean(math.log(row["ratio"]) for row in rows))
+    print(f"geometric mean of (best of torch / ours): {mean:.2f}; least: {min(row['ratio'] for row in rows):.2f}")
+    if arguments.out:
+        arguments.out.write_text(json.dumps({"geometric_mean": mean, "rows": rows}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
