@@ -5,7 +5,8 @@ import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from operator import attrgetter
+from itertools import repeat
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,24 @@ from steepest.kernels.trace import NotTraceable
 from steepest.kernels.update import Update
 from steepest.rules.rule import Constants
 
+_DTYPE, _SHAPE, _LAYOUT = attrgetter("dtype"), attrgetter("shape"), attrgetter("layout")
+
 
 class Step:
     """The updates of a step, prepared: fused passes for most, the plain rule for the rest.
 
     updates: one for each parameter.  constants: a set for each row; only their names matter here.
+    differentiable: autograd records the step, so all of it is tensor operations.
     """
 
-    def __init__(self, updates: Sequence[Update], constants: Sequence[Constants], fuse: bool = True) -> None:
+    def __init__(self, updates: Sequence[Update], constants: Sequence[Constants], differentiable: bool = False) -> None:
         self.updates = list(updates)
+        self.differentiable = differentiable
         self.plain: list[int] = []
         kinds: dict[Any, list[int]] = defaultdict(list)
         programs = {}
         for index, update in enumerate(self.updates):
-            key = self._kind(update, constants[update.row]) if fuse and fused.fits(update) else None
+            key = self._kind(update, constants[update.row]) if not differentiable and fused.fits(update) else None
             if key is not None and key not in programs:
                 programs[key] = _program(update, constants[update.row])
             if key is None or programs[key] is None:
@@ -60,7 +65,8 @@ class Step:
         """Whether parameters and gradients are still where and what they were when the step was prepared."""
         return (
             _places(self._parameters) == self._places
-            and list(map(attrgetter("dtype"), gradients)) == self._gradient_dtypes
+            and list(map(_DTYPE, gradients)) == self._gradient_dtypes
+            and all(map(is_, map(_LAYOUT, gradients), repeat(torch.strided)))
         )
 
     def assign_rows(self, rows: np.ndarray) -> None:
@@ -90,6 +96,10 @@ class Step:
         for _, each in self.passes:
             each.run(constants)
         torch.autograd.graph.increment_version(self._fused)
+        with torch.set_grad_enabled(self.differentiable):
+            self._run_plainly(constants)
+
+    def _run_plainly(self, constants: Sequence[Constants]) -> None:
         for i in self.plain:
             plain.step(replace(self.updates[i], gradient=self._gradients[i]), constants)
         self._gradients = ()
@@ -102,7 +112,7 @@ def _wide(x: torch.Tensor) -> torch.dtype:
 def _places(tensors: Sequence[torch.Tensor]) -> list[Any]:
     return [
         *map(torch.Tensor.data_ptr, tensors),
-        *map(attrgetter("shape"), tensors),
+        *map(_SHAPE, tensors),
         *map(torch.Tensor.stride, tensors),
     ]
 

@@ -13,6 +13,7 @@ from operator import attrgetter, is_
 from typing import Any, ClassVar, TypeVar, cast
 
 import torch
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from steepest.kernels import state_dtype
 from steepest.names import nearest
@@ -38,6 +39,7 @@ OPTIONS_OF_OURS = {
     "ema": None,
     "zero_grad_after_step": False,
 }
+_GRADIENT = attrgetter("grad")
 PLANS_KEPT = 8  # for models whose parameters get gradients in turns
 
 
@@ -83,7 +85,7 @@ class Optimizer(torch.optim.Optimizer):
         self._initial_velocity = None
 
     def _forget_plans(self) -> None:
-        self._plans: dict[tuple[bool, ...], Plan] = {}
+        self._plans: dict[Any, Plan] = {}
         self._counts: Counts | None = None
 
     # ---------------------------------------------------------------------------------------------- parameter groups
@@ -127,27 +129,41 @@ class Optimizer(torch.optim.Optimizer):
 
     # ------------------------------------------------------------------------------------------------------ the step
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step for every parameter that has a gradient; the others keep their state and their count of steps.
 
         closure: computes the loss and its gradients anew; it runs first, and its value is returned.
         Raises ValueError when an option has become invalid, RuntimeError in eval mode: then nothing has changed.
         """
+        if self._is_watched():
+            return self._watched_step(closure)
+        return self._step(closure)
+
+    # torch wraps `step` for its hooks and its profiler, which costs more than a small model's whole step; this wraps
+    # the step only while somebody watches
+    step.hooked = True  # pyright: ignore[reportFunctionMemberAccess]
+
+    def _is_watched(self) -> bool:
+        return bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _global_optimizer_pre_hooks
+            or _global_optimizer_post_hooks
+            or torch.autograd.profiler._is_profiler_enabled
+        )
+
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        if not self.in_train_mode:
-            raise RuntimeError(
-                "step() in eval mode: the parameters hold the point of evaluation, not the point of the gradient; "
-                "call optimizer.train() before the forward pass"
-            )
-        plan, gradients = self._plan()
-        if gradients and not self._found_inf():
-            with torch.set_grad_enabled(self.defaults["differentiable"]):
+        if not self._found_inf():
+            plan, gradients = self._plan()
+            if gradients:
                 plan.run(gradients, self._unscaling() or 1.0)
         return loss
+
+    _watched_step = torch.optim.Optimizer.profile_hook_step(_step)
 
     def _found_inf(self) -> bool:
         """Whether `torch.amp.GradScaler` has met a gradient that is not finite: then nothing at all changes."""
@@ -161,42 +177,64 @@ class Optimizer(torch.optim.Optimizer):
 
     def _plan(self) -> tuple[Plan, list[torch.Tensor]]:
         """The plan for the parameters that have gradients now; everything is checked before it is made."""
-        options = [_settings(group) for group in self.param_groups]
         params = [p for group in self.param_groups for p in group["params"]]
-        every = list(map(attrgetter("grad"), params))
-        absent = (self._unscaling() is None, *map(is_, every, repeat(None)))
-        gradients = [g for g in every if g is not None] if any(absent[1:]) else every
-        known = self._plans.get(absent)
-        if known and known.options == options and known.fits(params, gradients, self.state.values()):
-            return known, gradients
-        plan = self._make_plan(options, params)
-        if len(self._plans) >= PLANS_KEPT:
-            self._plans.clear()
-        self._plans[absent] = plan
-        return plan, gradients
+        every = list(map(_GRADIENT, params))
+        absent = tuple(map(is_, every, repeat(None)))
+        gradients = [g for g in every if g is not None] if any(absent) else every
+        which = (self._unscaling() is None, absent)
+        options = [value for group in self.param_groups for value in group.values()]
+        known = self._plans.get(which)
+        if not (known and known.fits(params, gradients, self.state.values())):
+            known = self._plans[which] = self._make_plan(params)
+            known.follows(options, self._options_can_change())
+        elif not known.has_read(options):
+            self._refuse_eval_mode()
+            groups, clip_norm = self._followed()
+            if known.needs_other_kernels(groups, clip_norm):
+                known = self._plans[which] = self._make_plan(params)
+            known.groups, known.clip_norm = groups, clip_norm
+            known.follows(options, self._options_can_change())
+        if len(self._plans) > PLANS_KEPT:
+            self._plans = {which: known}
+        return known, gradients
 
-    def _make_plan(self, options: list[Any], params: list[torch.Tensor]) -> Plan:
-        read = [self._read(group) for group in self.param_groups]
-        beside = [beside_the_rule(group) for group in self.param_groups]
-        clip_norm = _one_for_all([clip for clip, _ in beside])
-        for group, (rule, _) in zip(self.param_groups, read, strict=True):
+    def _refuse_eval_mode(self) -> None:
+        if not self.in_train_mode:
+            raise RuntimeError(
+                "step() in eval mode: the parameters hold the point of evaluation, not the point of the gradient; "
+                "call optimizer.train() before the forward pass"
+            )
+
+    def _options_can_change(self) -> bool:
+        values = [v for group in self.param_groups for k, v in group.items() if k not in ("params", "param_names")]
+        return any(isinstance(v, (torch.Tensor, list, tuple)) and not _is_constant(v) for v in values)
+
+    def _followed(self) -> tuple[list[Followed], float | None]:
+        """What each group asks for now, and the bound of the gradients' norm; raises when an option is invalid."""
+        read = [(*self._read(group), *beside_the_rule(group)) for group in self.param_groups]
+        groups = [
+            Followed(rule, hyperparameters, bool(group["maximize"]), ema, bool(group["zero_grad_after_step"]))
+            for group, (rule, hyperparameters, _, ema) in zip(self.param_groups, read, strict=True)
+        ]
+        return groups, _one_for_all([clip_norm for _, _, clip_norm, _ in read])
+
+    @torch.no_grad()
+    def _make_plan(self, params: list[torch.Tensor]) -> Plan:
+        self._refuse_eval_mode()
+        groups, clip_norm = self._followed()
+        for followed, group in zip(groups, self.param_groups, strict=True):
             for p in group["params"]:
-                _refuse_gradient(rule, p)
+                _refuse_gradient(followed.rule, p)
         members = [
-            Member(p, number, *self._state_of(p, rule, hyperparameters, beside[number][1]))
-            for number, (group, (rule, hyperparameters)) in enumerate(zip(self.param_groups, read, strict=True))
+            Member(p, number, *self._state_of(p, followed))
+            for number, (followed, group) in enumerate(zip(groups, self.param_groups, strict=True))
             for p in group["params"]
             if p.grad is not None
-        ]
-        groups = [
-            Followed(*each, bool(group["maximize"]), ema, bool(group["zero_grad_after_step"]))
-            for group, each, (_, ema) in zip(self.param_groups, read, beside, strict=True)
         ]
         counted = [state for state in self.state.values() if "step" in state]
         if self._counts is None or not self._counts.covers(counted):
             self._counts = Counts(counted)
         return Plan(
-            options,
             params,
             groups,
             members,
@@ -204,16 +242,15 @@ class Optimizer(torch.optim.Optimizer):
             self._counts,
             clip_norm=clip_norm,
             scaled=self._unscaling() is not None,
-            fuse=not self.defaults["differentiable"],
+            differentiable=self.defaults["differentiable"],
         )
 
-    def _state_of(
-        self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float], ema: float | None
-    ) -> tuple[dict[str, Any], tuple[torch.Tensor, ...], bool]:
+    def _state_of(self, p: torch.Tensor, followed: Followed) -> tuple[dict[str, Any], tuple[torch.Tensor, ...], bool]:
         """A parameter's state, its slots, and whether this is its first step."""
+        rule = followed.rule
         is_new = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
-        slots = self._slots(p, rule, hyperparameters)
-        if ema is not None and AVERAGE not in self.state[p]:
+        slots = self._slots(p, rule, followed.hyperparameters)
+        if followed.average is not None and AVERAGE not in self.state[p]:
             theta = self.state[p].get(THETA, p).detach()
             self.state[p][AVERAGE] = theta.to(state_dtype(p.dtype), copy=True, memory_format=torch.preserve_format)
         return self.state.get(p, {}), slots, is_new
@@ -375,6 +412,11 @@ def _filled_like(p: torch.Tensor, value: float) -> torch.Tensor:
     return torch.full_like(p.detach(), value, dtype=state_dtype(p.dtype), memory_format=torch.preserve_format)
 
 
+def _is_constant(value: Any) -> bool:
+    """Whether a pair (betas) is a tuple of plain numbers; a tensor's or a list's numbers can change in place."""
+    return isinstance(value, tuple) and not any(isinstance(v, torch.Tensor) for v in value)
+
+
 def _one_for_all(clip_norms: Sequence[float | None]) -> float | None:
     if len(set(clip_norms)) > 1:
         raise ValueError(
@@ -410,19 +452,3 @@ def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Mapping
                 f"this state_dict is of a model with other shapes: {slot.name} is {tuple(value.shape)} for a parameter "
                 f"of shape {tuple(p.shape)}; load it for the same parameters in the same order"
             )
-
-
-def _settings(group: Mapping[str, Any]) -> list[Any]:
-    """A group's options as they are now, to be compared with those of another step."""
-    return [_frozen(value) for key, value in group.items() if key not in ("params", "param_names")]
-
-
-def _frozen(value: Any) -> Any:
-    """A value that does not follow when a tensor or a list changes in place."""
-    if isinstance(value, bool):
-        return str(value)  # True is not 1.0 here
-    if isinstance(value, (float, int, str)) or value is None:
-        return value
-    if isinstance(value, torch.Tensor):
-        return value.tolist()
-    return tuple(_frozen(v) for v in value) if isinstance(value, (list, tuple)) else value

@@ -30,6 +30,12 @@ class Followed:
     average: float | None
     zero_gradient: bool
 
+    @property
+    def structure(self) -> tuple[Any, ...]:
+        """What decides which kernel runs; all else is numbers."""
+        decays = bool(self.hyperparameters.get("weight_decay"))
+        return (id(self.rule), decays, self.maximize, self.average is None, self.zero_gradient)
+
 
 @dataclass(frozen=True)
 class Member:
@@ -67,28 +73,49 @@ class Plan:
 
     def __init__(
         self,
-        options: Sequence[Any],
         params: Sequence[torch.Tensor],
         groups: Sequence[Followed],
         members: Sequence[Member],
         every_state: Sequence[dict[str, Any]],
         counts: Counts,
-        clip_norm: float | None = None,
-        scaled: bool = False,
-        fuse: bool = True,
+        clip_norm: float | None,
+        scaled: bool,
+        differentiable: bool,
     ) -> None:
-        self.clip_norm, self.scaled, self._fuse = clip_norm, scaled or clip_norm is not None, fuse
-        self.options, self.params, self.groups, self.members = options, params, groups, members
-        self._counting = np.array([groups[m.group].rule.counts_steps for m in members], dtype=bool)
+        self.params, self.groups, self.members = params, groups, members
+        self.clip_norm, self.scaled, self.differentiable = clip_norm, scaled or clip_norm is not None, differentiable
+        rules = [groups[m.group].rule for m in members]
+        self._counting = np.array([rule.counts_steps for rule in rules], dtype=bool)
+        self._all_count = bool(self._counting.all())
         self._fresh = np.array([m.is_new for m in members], dtype=bool)
         self._counts = counts
-        self._places = counts.places([m.state for m in members if groups[m.group].rule.counts_steps])
-        self._remembering = any(groups[m.group].rule.memory for m in members)
+        self._places = _as_slice(
+            counts.places([m.state for m, counting in zip(members, self._counting, strict=True) if counting])
+        )
+        self._remembering = any(rule.memory for rule in rules)
         self._states = [m.state for m in members]
         self._every_state = every_state
         self._values = list(chain.from_iterable(map(dict.values, self._states)))
-        self._pattern: np.ndarray | None = None
+        self._pattern: bytes | None = None
         self._step: kernels.Step | None = None
+
+    def follows(self, options: list[Any], can_change: bool) -> None:
+        """Remember the options, as objects, from which the groups were read, and whether one can change in place."""
+        self._options, self._options_can_change = options, can_change
+
+    def has_read(self, options: list[Any]) -> bool:
+        """Whether these are the very options that were read, and none that can change in place."""
+        return (
+            not self._options_can_change
+            and len(options) == len(self._options)
+            and all(map(is_, options, self._options))
+        )
+
+    def needs_other_kernels(self, groups: Sequence[Followed], clip_norm: float | None) -> bool:
+        """Whether these groups ask for more than other numbers."""
+        return (clip_norm is None) != (self.clip_norm is None) or [g.structure for g in groups] != [
+            g.structure for g in self.groups
+        ]
 
     def fits(
         self, params: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], states: Collection[dict[str, Any]]
@@ -107,14 +134,12 @@ class Plan:
 
     def run(self, gradients: Sequence[torch.Tensor], gradient_scale: float = 1.0) -> None:
         """One step: count, work out each row's constants, and let the kernels do the rest."""
-        t = self._count()
-        rows = self._rows(t)
+        rows = self._rows(self._count())
         constants = [self._constants(row) for row in rows]
         if self._step is None:
-            updates = [
-                self._update(m, g, int(r)) for m, g, r in zip(self.members, gradients, self._row_of, strict=True)
-            ]
-            self._step = kernels.Step(updates, constants, self._fuse)
+            members = zip(self.members, gradients, self._row_of, strict=True)
+            updates = [self._update(m, gradient, int(row)) for m, gradient, row in members]
+            self._step = kernels.Step(updates, constants, self.differentiable)
         self._step.point_at(gradients)
         if self.clip_norm is not None:
             norm = self._step.norm() * gradient_scale
@@ -126,28 +151,33 @@ class Plan:
 
     def _count(self) -> np.ndarray:
         """The number of this step for each member; a rule that does not count is told 1, then 2 for ever."""
-        t = np.where(self._fresh, 1.0, 2.0)
         self._counts.array[self._places] += 1
+        if self._all_count:
+            return self._counts.array[self._places]
+        t = np.where(self._fresh, 1.0, 2.0)
         t[self._counting] = self._counts.array[self._places]
         return t
 
     def _rows(self, t: np.ndarray) -> list[tuple[int, int, list[int]]]:
         """Members of one group at the same step, with the same memory, share a row: (group, t, members)."""
-        pattern = np.where(self._counting, t - t[0], t)
-        if self._pattern is None or self._remembering or not np.array_equal(pattern, self._pattern):
+        pattern = (t - t[0]).tobytes()
+        if pattern != self._pattern or self._remembering:
             self._pattern = pattern
-            rows: dict[Any, list[int]] = {}
-            for index, m in enumerate(self.members):
-                memory = tuple(float(m.state[name]) for name in self.groups[m.group].rule.memory)
-                rows.setdefault((m.group, float(t[index]), memory), []).append(index)
-            self._shared = [(key[0], members) for key, members in rows.items()]
-            self._row_of = np.empty(len(self.members), dtype=np.int64)
-            for row, (_, members) in enumerate(self._shared):
-                self._row_of[members] = row
-            if self._step is not None:
-                self._step.assign_rows(self._row_of)
-        self._fresh[:] = False
+            self._share_rows(t)
+            self._fresh[:] = False
         return [(group, int(t[members[0]]), members) for group, members in self._shared]
+
+    def _share_rows(self, t: np.ndarray) -> None:
+        rows: dict[Any, list[int]] = {}
+        for index, m in enumerate(self.members):
+            memory = tuple(float(m.state[name]) for name in self.groups[m.group].rule.memory)
+            rows.setdefault((m.group, float(t[index]), memory), []).append(index)
+        self._shared = [(key[0], members) for key, members in rows.items()]
+        self._row_of = np.empty(len(self.members), dtype=np.int64)
+        for row, (_, members) in enumerate(self._shared):
+            self._row_of[members] = row
+        if self._step is not None:
+            self._step.assign_rows(self._row_of)
 
     def _constants(self, row: tuple[int, int, list[int]]) -> Constants:
         group, t, members = row
@@ -178,3 +208,10 @@ class Plan:
             scaled=self.scaled,
             zero_gradient=followed.zero_gradient,
         )
+
+
+def _as_slice(places: np.ndarray) -> Any:
+    """Neighbouring places as a slice, which NumPy reaches faster."""
+    first = int(places[0]) if len(places) else 0
+    together = np.array_equal(places, np.arange(first, first + len(places)))
+    return slice(first, first + len(places)) if together else places
