@@ -226,7 +226,7 @@ def test_addresses_beyond_two_to_the_31():
     update = Update(rule, torch.ones(10), torch.ones(10), ())
     step = Step([update], [rule.constants(1, {"lr": 1.0})])
     ((_, each),) = step.passes
-    assert each.table.dtype == each.job.dtype == "int64"
+    assert each.table.dtype == each.job.fields.dtype == "int64"
     assert int(each.table[0, 2]) == update.parameter.data_ptr() > 2**31
 
 

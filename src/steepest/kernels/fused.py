@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array
+from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array, Job
 from steepest.kernels.trace import Traced, trace
 from steepest.kernels.update import Update, state_dtype, whole_update
 from steepest.rules.rule import Constants
@@ -93,9 +93,7 @@ class Pass:
         occurring, own = np.unique(rows, return_inverse=True)
         self.rows = occurring.tolist()
         self.table[:, ROW] = own if self.index is None else own[self.index]
-        self.constants = np.zeros((len(self.rows), len(self.scalars)))
-        fields = [0, len(self.table), self.table.ctypes.data, self.constants.ctypes.data]
-        self.job = np.array(fields, dtype=np.int64)
+        self.job = Job(self.table, np.zeros((len(self.rows), len(self.scalars))))
 
     def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
         """Take these gradients into the table; one that is laid out otherwise than its parameter is copied first."""
@@ -115,15 +113,14 @@ class Pass:
         from steepest.kernels import native
         from steepest.kernels.emit import squares_ir
 
-        sums = np.zeros(len(self.table))
-        job = np.array([0, len(self.table), self.table.ctypes.data, sums.ctypes.data], dtype=np.int64)
+        job = Job(self.table, np.zeros(len(self.table)))
         dtype = _NAMES[self.parameters[0].dtype]
         native.compiled(squares_ir(dtype, self.column, self.table.shape[1])).run(job, self._threads)
-        return float(sums.sum())
+        return float(job.constants.sum())
 
     def run(self, constants: Sequence[Constants]) -> None:
         """Perform the updates with, for each row, these constants."""
-        self.constants[:] = [[scalar.value(constants[row]) for scalar in self.scalars] for row in self.rows]
+        self.job.constants[:] = [[scalar.value(constants[row]) for scalar in self.scalars] for row in self.rows]
         self.kernel.run(self.job, self._threads)
         if self.zero_gradient and self._gradients is not self._given:
             for g in self._given:

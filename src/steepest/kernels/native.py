@@ -11,30 +11,29 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-import numpy as np
 import torch
 from llvmlite import binding as llvm
 
-from steepest.kernels.table import NEXT
+from steepest.kernels.table import Job
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _compiling = threading.Lock()
 
 
 class Kernel:
-    """A compiled `void kernel(int64 *job)`; call `run` with a job, a contiguous array of int64."""
+    """A compiled `void kernel(int64 *job)`."""
 
     def __init__(self, address: int, name: str) -> None:
         self.address, self.name = address, name
         self._call = _SIGNATURE(address)
 
-    def run(self, job: np.ndarray, threads: int) -> None:
+    def run(self, job: Job, threads: int) -> None:
         """Work the job off with so many threads; the interpreter is free meanwhile."""
-        job[NEXT] = 0
+        address = job.begin()
         if threads <= 1 or _forked:
-            self._call(job.ctypes.data)
+            self._call(address)
         else:
-            _in_parallel()(self, job, threads)
+            _in_parallel()(self, address, threads)
 
 
 @functools.cache
@@ -85,7 +84,7 @@ def _in_parallel():
         return _in_a_pool
     start = openmp.GOMP_parallel
     start.argtypes, start.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint), None
-    return lambda kernel, job, threads: start(kernel.address, job.ctypes.data, threads, 0)
+    return lambda kernel, job, threads: start(kernel.address, job, threads, 0)
 
 
 def _openmp() -> ctypes.CDLL | None:
@@ -105,7 +104,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="steepest")
 
 
-def _in_a_pool(kernel: Kernel, job: np.ndarray, threads: int) -> None:
-    others = [_pool(threads - 1).submit(kernel._call, job.ctypes.data) for _ in range(threads - 1)]
-    kernel._call(job.ctypes.data)
+def _in_a_pool(kernel: Kernel, job: int, threads: int) -> None:
+    others = [_pool(threads - 1).submit(kernel._call, job) for _ in range(threads - 1)]
+    kernel._call(job)
     wait(others)
