@@ -158,7 +158,7 @@ def test_an_unwritable_folder_is_told_before_any_work(steepest, tmp_path, monkey
     def never(*_, **__):
         raise AssertionError("the work began")
 
-    monkeypatch.setattr("steepest.descend.descend", never)
+    monkeypatch.setattr("steepest.descent.descend", never)
     monkeypatch.setattr("steepest.show.rates.rates", never)
     monkeypatch.setattr("steepest.show.terminal_velocity.terminal_velocity", never)
     monkeypatch.setattr("steepest.show.noise.noise", never)
@@ -195,7 +195,7 @@ def fail_with(error):
     ],
 )
 def test_what_a_failure_looks_like(steepest, monkeypatch, error, code, message):
-    monkeypatch.setattr("steepest.descend.descend", fail_with(error))
+    monkeypatch.setattr("steepest.descent.descend", fail_with(error))
     got, out, err = steepest("descend")
     assert (got, out) == (code, "")
     if message:
@@ -204,7 +204,7 @@ def test_what_a_failure_looks_like(steepest, monkeypatch, error, code, message):
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(steepest, monkeypatch):
-    monkeypatch.setattr("steepest.descend.descend", fail_with(KeyError("ours")))
+    monkeypatch.setattr("steepest.descent.descend", fail_with(KeyError("ours")))
     with pytest.raises(KeyError):
         steepest("descend")
 
