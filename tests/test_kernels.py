@@ -432,3 +432,57 @@ def test_an_edited_rule_is_another_kernel():
 def test_trace_refuses_what_is_no_number():
     with pytest.raises(NotTraceable, match="'x' in a calculation"):
         trace(lambda x, _: {"theta": x["theta"] * "x"}, ["theta"], [])
+
+
+# ------------------------------------------------------------------------------------- what a hostile user found, kept
+
+
+def test_a_gradient_with_torchs_negative_bit():
+    a, b = (torch.nn.Parameter(torch.tensor(x)) for x in (1.0, 2.0))
+    optimizer = optim.SGD([a, b], lr=1.0)
+    for expected in (0.0, -2.0):
+        a.grad = b.grad = None
+        (torch.complex(a, b).conj() * (1 + 2j)).real.backward()
+        optimizer.step()
+        assert b.item() == expected
+
+
+def test_conjugated_parameters_are_updated():
+    for options in ({}, {"momentum": 0.9}):
+        p = torch.nn.Parameter(torch.ones(3, dtype=torch.complex64).conj())
+        p.grad = torch.full((3,), 1 + 1j, dtype=torch.complex64)
+        optim.SGD([p], lr=0.5, **options).step()
+        assert p.tolist() == [0.5 - 0.5j] * 3
+
+
+def test_parameters_moved_to_another_group_by_hand():
+    a, b = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
+    optimizer = optim.SGD([{"params": [a], "lr": 1.0}, {"params": [b], "lr": 0.1}])
+    a.grad = b.grad = torch.ones(1)
+    optimizer.step()
+    optimizer.param_groups[0]["params"].append(optimizer.param_groups[1]["params"].pop())
+    optimizer.step()
+    assert b.item() == pytest.approx(-1.1)
+
+
+@pytest.mark.parametrize("before", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("after", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_model_converted_between_steps_goes_on(before, after):
+    p = torch.nn.Parameter(torch.ones(3, dtype=before))
+    optimizer = optim.Adam([p], lr=0.125)
+    descend(optimizer, [p], 2)
+    p.data = p.data.to(after)
+    p.grad = None
+    descend(optimizer, [p], 2)
+    assert p.dtype == after
+    assert p.tolist() == pytest.approx([0.5] * 3, abs=0.02)
+
+
+def test_one_gradient_for_two_parameters_is_zeroed_when_both_have_used_it():
+    params = [torch.nn.Parameter(torch.zeros(3)) for _ in range(2)]
+    shared = torch.ones(3)
+    for p in params:
+        p.grad = shared
+    optim.SGD(params, lr=1.0, zero_grad_after_step=True).step()
+    assert [p.tolist() for p in params] == [[-1.0] * 3] * 2
+    assert not shared.any()

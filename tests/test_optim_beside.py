@@ -104,7 +104,7 @@ def test_the_average_follows_theta(dtype, nesterov):
             # the average takes θ before it is rounded to 16 bits
             tolerance = 2e-6 if dtype == torch.float32 else 2e-2
             torch.testing.assert_close(p.detach().float(), e, rtol=tolerance, atol=tolerance)
-        with pytest.raises(RuntimeError, match="eval mode"):
+        with pytest.raises(RuntimeError, match="hold their averages"):
             optimizer.step()
     assert all(p.equal(h) for p, h in zip(params, held, strict=True))
     give_gradients(params, 9)
@@ -174,3 +174,17 @@ def test_an_infinite_gradient_changes_nothing_at_all():
     scaling.update()
     assert str(([p.detach() for p in params], optimizer.state_dict())) == str(before)
     assert scaling.get_scale() == 2.0
+
+
+def test_within_averaged_nothing_else_can_be_done():
+    params = model()
+    optimizer = optim.Adam(params, ema=0.5)
+    give_gradients(params, 0)
+    optimizer.step()
+    with optimizer.averaged():
+        for forbidden in (optimizer.step, optimizer.train, optimizer.eval, lambda: optimizer.averaged().__enter__()):
+            with pytest.raises(RuntimeError, match="averages"):
+                forbidden()
+        assert optimizer.state_dict()["param_groups"][0]["train_mode"]
+        optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(2))]})
+    optimizer.step()

@@ -247,3 +247,44 @@ def test_build_makes_each_method_of_the_lecture():
         optim.build("adan", [theta])
     with pytest.raises(ValueError, match="unknown hyperparameter of sgd 'eps'"):
         optim.build("sgd", [theta], eps=1)
+
+
+def test_weights_put_in_while_in_eval_mode_are_kept():
+    theta = torch.nn.Parameter(torch.tensor([0.3, -2.0]))
+    optimizer = nesterov(theta)
+    descend(theta, optimizer, 3)
+    optimizer.eval()
+    theta.data.fill_(50.0)
+    optimizer.train()
+    optimizer.eval()
+    assert theta.tolist() == [50.0, 50.0]
+
+
+def test_momentum_that_changes_between_steps_needs_train_anew():
+    theta = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    optimizer = optim.SGD([theta], lr=0.1, momentum=0.5, nesterov=True, dialect="lecture")
+    x, v = 1.0, 0.0
+    for k in range(5):
+        alpha = 0.5 + 0.08 * k
+        optimizer.param_groups[0]["momentum"] = alpha
+        optimizer.train()
+        theta.grad = theta.detach().clone()
+        optimizer.step()
+        v = alpha * v - 0.1 * (x + alpha * v)
+        x = x + v
+    optimizer.eval()
+    assert relative(theta.item(), x) < 1e-14
+
+
+def test_leaving_nesterov_goes_on_from_theta():
+    theta = torch.nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
+    optimizer = nesterov(theta)
+    descend(theta, optimizer, 3)
+    kept, velocity = optimizer.state[theta]["theta"].item(), optimizer.state[theta]["momentum_buffer"].item()
+    optimizer.param_groups[0]["nesterov"] = False
+    theta.grad = torch.zeros(1, dtype=torch.float64)
+    optimizer.step()
+    assert theta.item() == kept + 0.7 * velocity
+    optimizer.param_groups[0]["nesterov"] = True
+    optimizer.step()
+    assert relative(optimizer.state[theta]["theta"].item(), kept + 0.7 * velocity + 0.49 * velocity) < 1e-14

@@ -448,3 +448,81 @@ def test_a_rule_may_ask_for_the_step():
 def test_a_function_that_is_no_rule_is_refused(update):
     with pytest.raises(TypeError, match="is no rule: its arguments are theta, g, its slots, then lr, beta"):
         rule(lr=1.0, beta=0.9)(update)
+
+
+def test_a_rule_that_forgets_a_slot_is_refused_and_nothing_changes():
+    @rule(lr=0.1)
+    def forgetful(theta, g, v, lr):
+        return theta - lr * g
+
+    p = parameter(2)
+    before = p.detach().clone()
+    p.grad = torch.ones(2)
+    with pytest.raises(TypeError, match="forgetful: update returned 1 values; it returns theta, v, in this order"):
+        optim.following(forgetful)([p]).step()
+    assert p.equal(before)
+
+
+@pytest.mark.parametrize("name", ["step", "ema", "theta", "weight_decay", "maximize"])
+def test_names_that_the_optimizer_needs_are_refused(name):
+    scope = {}
+    exec(f"def own(theta, g, {name if name != 'theta' else 'average'}, lr): return theta", scope)
+    with pytest.raises(TypeError, match="needs the name"):
+        rule(lr=0.1)(scope["own"])
+
+
+@pytest.mark.parametrize("value", ["a", math.nan, -1.0, None])
+def test_a_rule_with_a_bad_rate_is_refused(value):
+    with pytest.raises(ValueError, match="^Invalid learning rate"):
+        rule(lr=value)(lambda theta, g, lr: theta - lr * g)
+
+
+@pytest.mark.parametrize(
+    "step", [torch.ones(2), None, torch.tensor(math.nan), torch.tensor(-1.0), -5, "x", torch.tensor(0.5)]
+)
+def test_a_bad_count_is_refused_at_load(step):
+    state = saved_after(optim.Adam)
+    state["state"][0]["step"] = step
+    with pytest.raises(ValueError, match="^Invalid step"):
+        optim.Adam([parameter(4)]).load_state_dict(state)
+
+
+@pytest.mark.parametrize("value", [3.0, torch.ones(4, dtype=torch.int64), torch.ones(4, dtype=torch.complex64), "x"])
+def test_a_slot_that_holds_no_numbers_like_its_parameters_is_refused_at_load(value):
+    state = saved_after(optim.Adam)
+    state["state"][0]["exp_avg"] = value
+    with pytest.raises(ValueError, match="^Invalid (exp_avg|state)"):
+        optim.Adam([parameter(4)]).load_state_dict(state)
+
+
+@pytest.mark.parametrize("state", [{}, None, [], {"state": {}}])
+def test_what_is_no_state_dict_is_refused(state):
+    with pytest.raises(ValueError, match="this is no state_dict"):
+        optim.Adam([parameter(4)]).load_state_dict(state)
+
+
+def test_what_was_loaded_is_not_touched_again_and_what_was_given_out_stays_live():
+    p = parameter(4)
+    optimizer = optim.Adagrad([p])
+    live = optimizer.state_dict()
+    take_steps(optimizer, [p], 2)
+    assert live["state"][0]["step"].item() == 2
+    saved = copy.deepcopy(live)
+    other = optim.Adagrad([parameter(4)])
+    other.load_state_dict(saved)
+    before = str(saved)
+    take_steps(other, other.param_groups[0]["params"], 3)
+    assert str(saved) == before
+
+
+def test_a_clip_norm_of_its_own_is_refused_when_the_group_is_added():
+    optimizer = optim.SGD([parameter(2)], clip_norm=1.0)
+    with pytest.raises(ValueError, match="same in every group"):
+        optimizer.add_param_group({"params": [parameter(2)], "clip_norm": 2.0})
+    assert len(optimizer.param_groups) == 1
+
+
+@pytest.mark.parametrize("betas", [{"a": 0.1, "b": 0.2}, {0.1, 0.2}, "ab", None])
+def test_betas_that_are_no_pair(betas):
+    with pytest.raises(ValueError, match="^Invalid betas"):
+        optim.Adam([parameter(2)], betas=betas)

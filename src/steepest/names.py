@@ -14,6 +14,6 @@ def nearest(name: str, known: Iterable[str], closeness: float = 0.6) -> str | No
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a name that is not known: what came, the nearest, all that are allowed."""
     known = list(known)
-    guess = nearest(name, known)
+    guess = nearest(name, known) if isinstance(name, str) else None
     hint = f"did you mean {guess!r}? " if guess else ""
     return f"unknown {kind} {name!r}; {hint}known are {', '.join(known)}"

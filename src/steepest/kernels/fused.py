@@ -13,6 +13,7 @@ from steepest.rules.rule import Constants
 CHUNK = 16384  # elements: threads share the work evenly, and the cost of taking a chunk vanishes
 SERIAL = 40_000  # elements below which waking a second thread costs more than it brings
 
+OF_THE_PARAMETER = ("theta", "g", "point")  # arrays of the parameter's dtype; the others are of the state's
 _NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 
@@ -24,7 +25,11 @@ def fits(update: Update) -> bool:
         and p.dtype in _NAMES
         and update.gradient.layout == torch.strided
         and update.gradient.dtype == p.dtype
+        and not any(t.is_neg() for t in update.tensors().values())
         and is_dense(p)
+        and all(
+            t.dtype == (p.dtype if n in OF_THE_PARAMETER else state_dtype(p.dtype)) for n, t in update.tensors().items()
+        )
         and all(t.dtype in _NAMES and layout(t) == layout(p) for n, t in update.tensors().items() if n != "g")
     )
 
@@ -101,7 +106,11 @@ class Pass:
         if list(map(torch.Tensor.stride, gradients)) != self.strides:
             gradients = [_laid_out_like(p, g) for p, g in zip(self.parameters, gradients, strict=True)]
             self._gradients = gradients
-        addresses = np.array(list(map(torch.Tensor.data_ptr, gradients)), dtype=np.int64)
+        pointers = list(map(torch.Tensor.data_ptr, gradients))
+        if self.zero_gradient and len(set(pointers)) < len(pointers):  # shared by parameters: zeroed when all have read
+            self._gradients = [g.clone() for g in gradients]
+            pointers = list(map(torch.Tensor.data_ptr, self._gradients))
+        addresses = np.array(pointers, dtype=np.int64)
         self.table[:, self.column] = addresses if self.index is None else addresses[self.index] + self.offset
 
     @property

@@ -10,17 +10,25 @@ from steepest.rules.rule import Constants
 
 def step(update: Update, constants: Sequence[Constants]) -> None:
     """One parameter's update, computed in the state's dtype and rounded once at the end."""
-    tensors = {name: _numbers(tensor) for name, tensor in update.tensors().items()}
-    dtype = state_dtype(tensors["theta"].dtype)
-    values = {name: tensor.to(dtype) for name, tensor in tensors.items() if name != "point"}
+    tensors = update.tensors()
+    numbers = {name: _numbers(tensor) for name, tensor in tensors.items() if name != "point"}
+    dtype = state_dtype(numbers["theta"].dtype)
+    values = {name: x.to(dtype) for name, x in numbers.items()}
     new = whole_update(update, values, constants[update.row])
     # a rule may hand a slot on as another one; without a copy the first write would reach both
-    old = {id(tensor) for tensor in values.values()}
+    old = {id(x) for x in values.values()}
     new = {name: value.clone() if id(value) in old else value for name, value in new.items()}
     for name, value in new.items():
-        tensors[name].fill_(value) if isinstance(value, float) else tensors[name].copy_(value)
+        _write(tensors[name], value)
 
 
 def _numbers(x: torch.Tensor) -> torch.Tensor:
     """The real numbers that a tensor holds: a complex one is updated as pairs, as torch does."""
-    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+    return torch.view_as_real(x.resolve_conj().resolve_neg()) if x.is_complex() else x
+
+
+def _write(x: torch.Tensor, value: torch.Tensor | float) -> None:
+    if not isinstance(value, torch.Tensor):
+        x.fill_(value)
+    else:
+        x.copy_(torch.view_as_complex(value.contiguous()) if x.is_complex() else value)

@@ -67,6 +67,7 @@ class Step:
             _places(self._parameters) == self._places
             and list(map(_DTYPE, gradients)) == self._gradient_dtypes
             and all(map(is_, map(_LAYOUT, gradients), repeat(torch.strided)))
+            and not any(map(torch.Tensor.is_neg, gradients))
         )
 
     def assign_rows(self, rows: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from steepest.rules.rule import Constants
+from steepest.rules.rule import Constants, NotARule
 
 
 class NotTraceable(TypeError):
@@ -231,5 +231,7 @@ def trace(function: Callable[..., dict[str, Any]], inputs: Sequence[str], consta
     try:
         outputs = function(elements, scalars)
         return Traced(program, {name: program._argument(x) for name, x in outputs.items()})
+    except NotARule:
+        raise
     except (TypeError, AttributeError, ValueError) as fault:
         raise NotTraceable(str(fault)) from fault

@@ -7,6 +7,8 @@ Every class takes every argument of its namesake in torch.optim. What some of th
     differentiable   autograd records the step, as in torch; numbers such as lr and betas are not differentiated
     dialect          "torch" (the same numbers as torch.optim), "lecture" or "paper"
 
+Sparse gradients are refused for now, and decay rates of 1 or above, which torch lets pass.
+
 and what all of them have beyond torch's, done in the same pass over memory:
 
     clip_norm              scale all gradients so that their norm together is at most this, in double precision

@@ -36,7 +36,9 @@ class SGD(Optimizer):
     ==========  ==========================================================================
 
     With dialect "lecture" and nesterov=True the parameters hold θ + αv while training: call `eval()` before the
-    model is judged or saved, `train()` before training goes on. `initial_velocity` is the v to begin with: a number,
+    model is judged, saved or given other weights, `train()` before training goes on; also when α has changed, as
+    some schedulers change it: the gradient belongs to the point that the parameters hold. Weights that are put into
+    the parameters in train mode are lost at the next step. `initial_velocity` is the v to begin with: a number,
     or one tensor for each parameter.
 
     >>> model = torch.nn.Linear(2, 1)

@@ -36,6 +36,8 @@ def following(rule: Rule) -> type[Optimizer]:
     >>> p.item()
     0.75
     """
+    if not isinstance(rule, Rule):
+        raise TypeError(f"following({rule!r}): wanted is a rule, as `steepest.rules.rule` makes one of a function")
     kinds = inspect.Parameter
     parameters = [
         kinds("self", kinds.POSITIONAL_OR_KEYWORD),

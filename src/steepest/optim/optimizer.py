@@ -29,6 +29,7 @@ from steepest.optim.options import (
 )
 from steepest.optim.plan import AVERAGE, Counts, Followed, Member, Plan
 from steepest.rules import Rule
+from steepest.rules.rule import as_float
 
 THETA = "theta"
 # what a torch.optim state_dict does not hold
@@ -75,6 +76,7 @@ class Optimizer(torch.optim.Optimizer):
 
     forms: ClassVar[Sequence[Form]]
     state_from_the_start: ClassVar[bool] = False
+    _averaging = False
     _step_supports_amp_scaling = True  # torch.amp.GradScaler then leaves the unscaling to the step
     fixed_options: ClassVar[Mapping[str, Any]] = {}
 
@@ -101,6 +103,7 @@ class Optimizer(torch.optim.Optimizer):
         refuse_near_misses(group, [*self.defaults, "initial_velocity"])
         options = {**self.defaults, **group}
         rule, _ = self._read(options)
+        _one_for_all([beside_the_rule(each)[0] for each in (*self.param_groups, options)])
         velocities = None if velocity is None else _velocities(rule, velocity, group["params"])
         group["train_mode"] = self.in_train_mode
         before = len(self.param_groups)
@@ -157,6 +160,7 @@ class Optimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        self._refuse_averages()
         if not self._found_inf():
             plan, gradients = self._plan()
             if gradients:
@@ -184,7 +188,8 @@ class Optimizer(torch.optim.Optimizer):
         which = (self._unscaling() is None, absent)
         options = [value for group in self.param_groups for value in group.values()]
         known = self._plans.get(which)
-        if not (known and known.fits(params, gradients, self.state.values())):
+        sizes = [len(group["params"]) for group in self.param_groups]
+        if not (known and known.fits(params, sizes, gradients, self.state.values())):
             known = self._plans[which] = self._make_plan(params)
             known.follows(options, self._options_can_change())
         elif not known.has_read(options):
@@ -197,6 +202,10 @@ class Optimizer(torch.optim.Optimizer):
         if len(self._plans) > PLANS_KEPT:
             self._plans = {which: known}
         return known, gradients
+
+    def _refuse_averages(self) -> None:
+        if self._averaging:
+            raise RuntimeError("the parameters hold their averages; leave `with optimizer.averaged():` first")
 
     def _refuse_eval_mode(self) -> None:
         if not self.in_train_mode:
@@ -236,6 +245,7 @@ class Optimizer(torch.optim.Optimizer):
             self._counts = Counts(counted)
         return Plan(
             params,
+            [len(group["params"]) for group in self.param_groups],
             groups,
             members,
             list(self.state.values()),
@@ -248,6 +258,8 @@ class Optimizer(torch.optim.Optimizer):
     def _state_of(self, p: torch.Tensor, followed: Followed) -> tuple[dict[str, Any], tuple[torch.Tensor, ...], bool]:
         """A parameter's state, its slots, and whether this is its first step."""
         rule = followed.rule
+        if not rule.moves_the_gradient_point and THETA in self.state.get(p, ()):
+            p.copy_(self.state[p].pop(THETA))  # the group has left Nesterov's look-ahead
         is_new = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
         slots = self._slots(p, rule, followed.hyperparameters)
         if followed.average is not None and AVERAGE not in self.state[p]:
@@ -296,34 +308,41 @@ class Optimizer(torch.optim.Optimizer):
         """
         if all(group["ema"] is None for group in self.param_groups):
             raise ValueError("averaged() needs averages to show; make the optimizer with ema=, as in ema=0.999")
+        if self._averaging:
+            raise RuntimeError("averaged() within averaged(): the parameters hold the averages already")
         params = [p for p in self.state if AVERAGE in self.state[p]]
         held = [p.detach().clone(memory_format=torch.preserve_format) for p in params]
-        modes = [group["train_mode"] for group in self.param_groups]
+        self._averaging = True
         try:
-            for group in self.param_groups:
-                group["train_mode"] = False
             for p in params:
                 p.copy_(self.state[p][AVERAGE])
             yield
         finally:
             for p, own in zip(params, held, strict=True):
                 p.copy_(own)
-            for group, mode in zip(self.param_groups, modes, strict=True):
-                group["train_mode"] = mode
+            self._averaging = False
 
     @torch.no_grad()
     def _switch(self, train_mode: bool) -> None:
+        self._refuse_averages()
         rules = [self._read(group)[0] for group in self.param_groups]
         for group, rule in zip(self.param_groups, rules, strict=True):
-            if group["train_mode"] != train_mode:
-                group["train_mode"] = train_mode
-                self._move(group, rule.gradient_point if train_mode else rule.evaluation_point)
+            if train_mode and not group["train_mode"] and rule.evaluation_point is None:
+                self._take_theta(group)
+            group["train_mode"] = train_mode
+            self._move(group, rule.gradient_point if train_mode else rule.evaluation_point)
+
+    def _take_theta(self, group: dict[str, Any]) -> None:
+        """In eval mode the parameters are θ, also where somebody has put other weights in."""
+        for p in group["params"]:
+            if THETA in self.state.get(p, ()):
+                self.state[p][THETA].copy_(p)
 
     @torch.no_grad()
     def _move(self, group: dict[str, Any], where: Callable[..., Any] | None) -> None:
         rule, hyperparameters = self._read(group)
         for p in group["params"]:
-            if rule.moves_the_gradient_point and THETA in self.state[p]:
+            if rule.moves_the_gradient_point and THETA in self.state.get(p, ()):
                 state = self.state[p]
                 memory = {name: float(state[name]) for name in rule.memory}
                 constants = rule.constants(int(state.get("step", 1)), hyperparameters, memory)
@@ -336,6 +355,8 @@ class Optimizer(torch.optim.Optimizer):
         """Take over a saved or copied state, after it has been found to fit; both copying and loading come by here."""
         defaults = state.get("defaults") or self.defaults
         for group in state.get("param_groups", ()):
+            if not isinstance(group.get("train_mode", True), bool):
+                raise ValueError(f"Invalid train_mode value: {group['train_mode']!r}; it is True or False")
             self._refuse_foreign_group(group, defaults)
             # flags that an older version of torch did not save are as this optimizer has them
             flags = {name: value for name, value in defaults.items() if isinstance(value, bool | None)}
@@ -362,25 +383,48 @@ class Optimizer(torch.optim.Optimizer):
 
         Raises ValueError, with nothing changed, for a state of another optimizer or of parameters of other shapes.
         """
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise ValueError(
+                f"this is no state_dict of an optimizer, which has 'state' and 'param_groups': {_summary(state_dict)}"
+            )
         seen: dict[str, Any] = {}
+
         # a pre-hook of the user's may exchange the dict; this one, registered last, sees what is loaded
-        hook = self.register_load_state_dict_pre_hook(lambda _, loaded: seen.update(loaded))
+        def see(_: Any, loaded: dict[str, Any]) -> None:
+            for value, p in self._saved_tensors(loaded):
+                if value.shape == p.shape and value.dim() and value.dtype.is_floating_point != p.is_floating_point():
+                    raise ValueError(f"Invalid state: {_summary(value)} for a parameter of {p.dtype}")
+            seen.update(loaded)
+
+        hook = self.register_load_state_dict_pre_hook(see)
         try:
             super().load_state_dict(state_dict)
         finally:
             hook.remove()
-        self._keep_precision(seen)
+        self._take_copies(seen)
+
+    def _saved_tensors(self, loaded: Mapping[str, Any]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Each tensor of a saved state with the parameter that it is for, as far as the two have equal lengths."""
+        order = [index for group in loaded["param_groups"] for index in group["params"]]
+        params = [p for group in self.param_groups for p in group["params"]]
+        for index, p in zip(order, params, strict=False):
+            state = loaded["state"].get(index, {})
+            for value in state.values() if isinstance(state, Mapping) else ():
+                if torch.is_tensor(value):
+                    yield value, p
 
     @torch.no_grad()
-    def _keep_precision(self, loaded: Mapping[str, Any]) -> None:
-        """Take the slots of 16-bit parameters again as they were saved: torch has rounded them to 16 bits."""
+    def _take_copies(self, loaded: Mapping[str, Any]) -> None:
+        """Own what was loaded: slots as they were saved, not rounded to a 16-bit parameter's dtype, and not shared."""
         order = [index for group in loaded["param_groups"] for index in group["params"]]
         params = [p for group in self.param_groups for p in group["params"]]
         for index, p in zip(order, params, strict=True):
-            wide = state_dtype(p.dtype)
-            for key, value in loaded["state"].get(index, {}).items() if wide != p.dtype else ():
-                if torch.is_tensor(value) and value.shape == p.shape and key not in (THETA, "step"):
-                    self.state[p][key] = value.to(device=p.device, dtype=wide, copy=True)
+            for key, value in loaded["state"].get(index, {}).items():
+                if not torch.is_tensor(value):
+                    continue
+                of_state = value.shape == p.shape and key not in (THETA, "step") and p.is_floating_point()
+                dtype = state_dtype(p.dtype) if of_state else self.state[p][key].dtype
+                self.state[p][key] = value.to(device=self.state[p][key].device, dtype=dtype, copy=True)
 
 
 def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
@@ -408,7 +452,7 @@ def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
 
 def _filled_like(p: torch.Tensor, value: float) -> torch.Tensor:
     if p.is_complex():
-        return torch.view_as_complex(torch.full_like(torch.view_as_real(p.detach()), value))
+        return torch.view_as_complex(torch.full_like(torch.view_as_real(p.detach().resolve_conj()), value))
     return torch.full_like(p.detach(), value, dtype=state_dtype(p.dtype), memory_format=torch.preserve_format)
 
 
@@ -427,6 +471,8 @@ def _one_for_all(clip_norms: Sequence[float | None]) -> float | None:
 
 
 def _refuse_gradient(rule: Rule, p: torch.Tensor) -> None:
+    if p.layout != torch.strided:
+        raise RuntimeError(f"parameters of layout {p.layout} are not supported; convert them with .to_dense()")
     if any(stride == 0 and size > 1 for stride, size in zip(p.stride(), p.shape, strict=True)):
         raise RuntimeError(
             f"a parameter of shape {tuple(p.shape)} has elements that share memory (expand()), so one would be updated "
@@ -436,7 +482,9 @@ def _refuse_gradient(rule: Rule, p: torch.Tensor) -> None:
         raise RuntimeError(f"{rule.title} does not support sparse gradients; pass p.grad.to_dense(), or sparse=False")
 
 
-def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Mapping[str, Any]) -> None:
+def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Any) -> None:
+    if not isinstance(state, Mapping):
+        raise ValueError(f"this state_dict is not of {name}: a parameter's state is a dict, but got {_summary(state)}")
     if not state:
         return
     wanted = [*(slot.name for slot in rule.slots), *(["step"] if rule.counts_steps else []), *rule.memory]
@@ -445,10 +493,22 @@ def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Mapping
             f"this state_dict is not of {name} as its groups describe it ({rule.title}): a state has "
             f"{', '.join(map(str, state))}, but lacks {', '.join(missing)}"
         )
-    for slot in rule.slots:
-        value = state[slot.name]
-        if value is not None and value.shape != p.shape:
+    for key in [slot.name for slot in rule.slots if state[slot.name] is not None]:
+        value = state[key]
+        if not torch.is_tensor(value) or value.is_floating_point() != p.is_floating_point():
+            raise ValueError(f"Invalid {key}: {_summary(value)}; a slot is a tensor of numbers like its parameter's")
+        if value.shape != p.shape:
             raise ValueError(
-                f"this state_dict is of a model with other shapes: {slot.name} is {tuple(value.shape)} for a parameter "
+                f"this state_dict is of a model with other shapes: {key} is {tuple(value.shape)} for a parameter "
                 f"of shape {tuple(p.shape)}; load it for the same parameters in the same order"
             )
+    step = as_float(state["step"]) if rule.counts_steps else 0.0
+    if step is None or not (step >= 0 and step.is_integer()):
+        raise ValueError(
+            f"Invalid step: {_summary(state['step'])}; it counts steps, so it is a whole number, 0 or above"
+        )
+
+
+def _summary(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:77]}..."

@@ -69,7 +69,8 @@ def check_flags(options: Mapping[str, Any]) -> None:
     """Refuses a flag that is neither True nor False (0 and 1 pass); `foreach` and `fused` may be None too."""
     for name in (*FLAGS, *FLAGS_OR_NONE):
         value = options.get(name, False)
-        if not (value in (0, 1) or (value is None and name in FLAGS_OR_NONE)):
+        is_flag = isinstance(value, int) and value in (0, 1)
+        if not (is_flag or (value is None and name in FLAGS_OR_NONE)):
             raise NotANumber(f"Invalid {name} value: {value!r}; {name} must be True or False")
     if options.get("foreach") and options.get("fused"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together; leave both out")
@@ -94,7 +95,7 @@ def refuse_near_misses(given: Iterable[str], known: Iterable[str]) -> None:
     """Refuses a key that was surely meant to be a known one; keys of one's own, as schedulers add them, pass."""
     known = list(known)
     for key in given:
-        if key in known or key in FOREIGN_KEYS:
+        if not isinstance(key, str) or key in known or key in FOREIGN_KEYS:
             continue
         meant = ALIASES.get(key) if ALIASES.get(key) in known else nearest(key, known, closeness=0.85)
         if meant:
@@ -102,6 +103,6 @@ def refuse_near_misses(given: Iterable[str], known: Iterable[str]) -> None:
 
 
 def _pair(betas: Any) -> tuple[Any, Any]:
-    if isinstance(betas, (str, bytes)) or not hasattr(betas, "__len__") or len(betas) != 2:
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise NotANumber(f"Invalid betas: {betas!r}; betas must be two numbers in [0, 1), as in (0.9, 0.999)")
     return betas[0], betas[1]

@@ -55,8 +55,13 @@ class Counts:
         counts = torch.tensor([float(state["step"]) for state in states], dtype=torch.float32)
         self.array = counts.numpy()
         self._views = list(counts)
-        for state, own in zip(states, self._views, strict=True):
-            state["step"] = own
+        for index, state in enumerate(states):
+            step = state["step"]
+            if step.dtype == torch.float32 and step.device.type == "cpu" and step.dim() == 0:
+                step.set_(counts.untyped_storage(), index, ())  # whoever holds the tensor goes on seeing the count
+                self._views[index] = step
+            else:
+                state["step"] = self._views[index]
 
     def covers(self, states: Sequence[dict[str, Any]]) -> bool:
         """Whether these states' counts are the array's, in its order."""
@@ -74,6 +79,7 @@ class Plan:
     def __init__(
         self,
         params: Sequence[torch.Tensor],
+        sizes: Sequence[int],
         groups: Sequence[Followed],
         members: Sequence[Member],
         every_state: Sequence[dict[str, Any]],
@@ -82,7 +88,7 @@ class Plan:
         scaled: bool,
         differentiable: bool,
     ) -> None:
-        self.params, self.groups, self.members = params, groups, members
+        self.params, self.sizes, self.groups, self.members = params, sizes, groups, members
         self.clip_norm, self.scaled, self.differentiable = clip_norm, scaled or clip_norm is not None, differentiable
         rules = [groups[m.group].rule for m in members]
         self._counting = np.array([rule.counts_steps for rule in rules], dtype=bool)
@@ -118,12 +124,16 @@ class Plan:
         ]
 
     def fits(
-        self, params: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor], states: Collection[dict[str, Any]]
+        self,
+        params: Sequence[torch.Tensor],
+        sizes: Sequence[int],
+        gradients: Sequence[torch.Tensor],
+        states: Collection[dict[str, Any]],
     ) -> bool:
         """Whether parameters, states and memory are still those that the plan was made for."""
         values = list(chain.from_iterable(map(dict.values, self._states)))
         return (
-            len(params) == len(self.params)
+            sizes == self.sizes
             and all(map(is_, params, self.params))
             and len(states) == len(self._every_state)
             and all(map(is_, states, self._every_state))
@@ -139,7 +149,11 @@ class Plan:
         if self._step is None:
             members = zip(self.members, gradients, self._row_of, strict=True)
             updates = [self._update(m, gradient, int(row)) for m, gradient, row in members]
-            self._step = kernels.Step(updates, constants, self.differentiable)
+            try:
+                self._step = kernels.Step(updates, constants, self.differentiable)
+            except TypeError:
+                self._counts.array[self._places] -= 1  # a rule that is none changes nothing
+                raise
         self._step.point_at(gradients)
         if self.clip_norm is not None:
             norm = self._step.norm() * gradient_scale

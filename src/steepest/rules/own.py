@@ -8,6 +8,29 @@ from typing import Any
 from steepest.rules.facts import learning_rate, weight_decay
 from steepest.rules.rule import Hyperparameter, Rule, Slot
 
+# what a state_dict, a group or a kernel already calls something else
+RESERVED = {
+    "theta",
+    "g",
+    "step",
+    "point",
+    "average",
+    "gradient_scale",
+    "average_rate",
+    "coupled",
+    "decoupled",
+    "ema",
+    "clip_norm",
+    "zero_grad_after_step",
+    "params",
+    "param_names",
+    "weight_decay",
+    "maximize",
+    "differentiable",
+    "dialect",
+    "train_mode",
+}
+
 
 def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
     """Makes a rule of a function (theta, g, slots…, hyperparameters…) → (theta, slots…), or theta alone without slots.
@@ -16,7 +39,7 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
     starts from 0; an argument named `t` is the step, from 1. Weight decay comes by itself. The function computes with
     + − × ÷ and the verbs of `steepest.rules.verbs`, and asks no `if` about a weight's numbers.
 
-    Raises TypeError when the function's arguments do not fit.
+    Raises TypeError when the function's arguments do not fit, ValueError for a default that is no finite number.
 
     >>> from steepest.rules.verbs import sign
     >>> @rule(lr=1e-4, beta1=0.9, beta2=0.99)
@@ -34,6 +57,13 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
                 f"{update.__name__}({', '.join(given)}) is no rule: its arguments are theta, g, its slots, then "
                 f"{', '.join(dict.fromkeys(['lr', *defaults]))}"
             )
+        if taken := RESERVED.intersection(given[2:]) | {"t"}.intersection(defaults):
+            raise TypeError(
+                f"{update.__name__}({', '.join(given)}) is no rule: the optimizer needs the name "
+                f"{', '.join(sorted(taken))} for itself; choose another"
+            )
+        for name, value in defaults.items():
+            _fact(name, value).check(value)
         slots = tuple(Slot(name, name, "of one's own") for name in given[2:] if name not in {"t", *defaults})
         constants = [name for name in given if name in {"t", *defaults}]
         return Rule(

@@ -27,6 +27,10 @@ class NotANumber(InvalidNumber, TypeError):
     """Something that is no number where one is needed."""
 
 
+class NotARule(TypeError):
+    """A function that does not do what a rule must."""
+
+
 @cache
 def arguments(function: Callable[..., Any]) -> tuple[str, ...]:
     """The names of a function's arguments, in order."""
@@ -161,7 +165,13 @@ class Rule:
         if "decoupled" in constants:
             theta = decoupled_decay(theta, constants["decoupled"])
         result = self.update(theta, g, *slots, *(constants[name] for name in self.constant_names))
-        return result if self.slots else (result,)
+        result = result if isinstance(result, tuple) else (result,)
+        if len(result) != 1 + len(self.slots):
+            raise NotARule(
+                f"{self.name}: update returned {len(result)} values; it returns "
+                f"{', '.join(['theta', *(s.symbol for s in self.slots)])}, in this order"
+            )
+        return result
 
     def point(self, where: Callable[..., Any] | None, theta: Any, slots: Sequence[Any], constants: Constants) -> Any:
         """θ itself, or the point that `gradient_point` or `evaluation_point` names."""
