@@ -526,3 +526,14 @@ def test_a_clip_norm_of_its_own_is_refused_when_the_group_is_added():
 def test_betas_that_are_no_pair(betas):
     with pytest.raises(ValueError, match="^Invalid betas"):
         optim.Adam([parameter(2)], betas=betas)
+
+
+def test_a_compiled_training_step_may_hold_the_optimizers_step():
+    p = parameter(3)
+    optimizer = optim.SGD([p], lr=0.5)
+    p.grad = torch.ones(3)
+    before = p.detach().clone()
+    compiled = torch.compile(lambda: optimizer.step(), backend="eager")
+    compiled()
+    compiled()
+    assert p.equal(before - 1)

@@ -45,6 +45,9 @@ def _steepest(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code. An error is one line on stderr."""
+    # a closed stream (>&-) is None to Python; what would go there goes nowhere
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without θ shows a question mark
     try:

@@ -13,6 +13,7 @@ from operator import attrgetter, is_
 from typing import Any, ClassVar, TypeVar, cast
 
 import torch
+from torch._compile import _disable_dynamo
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from steepest.kernels import state_dtype
@@ -138,6 +139,8 @@ class Optimizer(torch.optim.Optimizer):
         closure: computes the loss and its gradients anew; it runs first, and its value is returned.
         Raises ValueError when an option has become invalid, RuntimeError in eval mode: then nothing has changed.
         """
+        if torch.compiler.is_compiling():
+            return self._eager_step(closure)
         if self._is_watched():
             return self._watched_step(closure)
         return self._step(closure)
@@ -168,6 +171,7 @@ class Optimizer(torch.optim.Optimizer):
         return loss
 
     _watched_step = torch.optim.Optimizer.profile_hook_step(_step)
+    _eager_step = _disable_dynamo(_watched_step)  # torch.compile leaves the step as it is: it is compiled already
 
     def _found_inf(self) -> bool:
         """Whether `torch.amp.GradScaler` has met a gradient that is not finite: then nothing at all changes."""
