@@ -9,10 +9,10 @@ import pytest
 from filelock import FileLock
 
 from small import SMALL, SMALL_DROPOUT
+from steepest import strict_json
 from steepest.rules import METHODS
 from steepest.study import CONTENDERS, DEFAULT, Contender, FolderBusy, contenders, protocol, race, read, summary
 from steepest.study.contenders import first_places, more_places
-from steepest.study.journal import finite
 from steepest.study.protocol import called_for, plan
 from steepest.study.summary import best_of
 from steepest.trial import Result, Trial
@@ -176,7 +176,7 @@ def test_diverged_runs_are_counted(tmp_path):
 
 
 def written(folder, header, runs):
-    lines = [json.dumps(finite(line)) for line in (header, *runs)]
+    lines = [strict_json.dumps(line) for line in (header, *runs)]
     folder.joinpath("journal.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return read(folder)
 

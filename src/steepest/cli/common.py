@@ -1,10 +1,7 @@
 """What every command shares: the folder it writes to, JSON on stdout, tables, progress on stderr, and its failure."""
 
-import json
-import math
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +11,7 @@ import rich.table
 import typer
 from rich.console import Console
 
+from steepest import strict_json
 from steepest.pictures import Spec, save
 from steepest.tables import Table
 
@@ -52,18 +50,7 @@ def out_folder(path: Path | str) -> Path:
 
 def print_json(document: Any) -> None:
     """One JSON document on stdout; numbers that JSON does not know (NaN, ±∞) become null."""
-    sys.stdout.write(json.dumps(without_nan(document), ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def without_nan(value: Any) -> Any:
-    """The same document with None for every number that is not finite."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(item) for item in value]
-    return value
+    sys.stdout.write(strict_json.dumps(document) + "\n")
 
 
 def console() -> Console:

@@ -34,10 +34,13 @@ def speeds(momentum: float, lr: float, gradient: np.ndarray, steps: int) -> list
     theta = np.zeros_like(gradient)
     slots = [np.full_like(theta, value) for value in rule.initial(hyperparameters).values()]
     lengths = []
-    for t in range(1, steps + 1):
-        before = theta
-        theta, *slots = rule.step(theta, gradient, slots, rule.constants(t, hyperparameters))
-        lengths.append(float(np.linalg.norm(theta - before)))
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # a huge rate ends in numbers that are not finite, and is shown so
+        for t in range(1, steps + 1):
+            before = theta
+            theta, *slots = rule.step(theta, gradient, slots, rule.constants(t, hyperparameters))
+            lengths.append(float(np.linalg.norm(theta - before)))
     return lengths
 
 

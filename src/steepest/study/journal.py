@@ -5,7 +5,6 @@ torn last line, which is forgotten.
 """
 
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+from steepest import strict_json
 
 NAME = "journal.jsonl"
 FORMAT = 1
@@ -124,23 +125,8 @@ def _cut_torn_line(path: Path) -> None:
 
 
 def _write(path: Path, record: Mapping[str, Any]) -> None:
-    line = json.dumps(finite(record), ensure_ascii=False, allow_nan=False) + "\n"
+    line = strict_json.dumps(record) + "\n"
     with path.open("a", encoding="utf-8") as file:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())
-
-
-def finite(value: Any) -> Any:
-    """The same data with None for each number that JSON does not know.
-
-    >>> finite({"loss": [0.5, float("nan")]})
-    {'loss': [0.5, None]}
-    """
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value
