@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import threading
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -486,3 +487,15 @@ def test_one_gradient_for_two_parameters_is_zeroed_when_both_have_used_it():
     optim.SGD(params, lr=1.0, zero_grad_after_step=True).step()
     assert [p.tolist() for p in params] == [[-1.0] * 3] * 2
     assert not shared.any()
+
+
+def test_a_gradient_is_free_once_it_is_used():
+    p = torch.nn.Parameter(torch.ones(1000))
+    optimizer = optim.SGD([p], lr=0.1, clip_norm=1.0)
+    for _ in range(2):
+        p.grad = torch.ones(1000)
+        used = weakref.ref(p.grad)
+        optimizer.step()
+        p.grad = None
+        gc.collect()
+        assert used() is None

@@ -53,6 +53,8 @@ class Step:
         return (id(update.rule), dtypes, flags, tuple(constants))
 
     def _remember(self) -> None:
+        # this step's gradients are not kept: each step brings its own
+        self.updates = [replace(u, gradient=u.parameter) for u in self.updates]
         # an alias keeps the memory, so that an equal address means the same memory
         self._aliases = [u.parameter.detach() for u in self.updates]
         self._parameters = [u.parameter for u in self.updates]
