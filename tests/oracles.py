@@ -5,6 +5,7 @@ function of the point and of k (from 0), the rates ε_k as a function of k, the 
 hyperparameters by the rule's names; it yields θ after each step.
 """
 
+import inspect
 import json
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from mpmath import mp, mpf, sqrt
 
 mp.dps = 50
+
+ARGUMENTS = ["theta", "gradient", "rate", "steps"]  # with which every oracle begins
 
 # Hyperparameters at which each one matters; a new rule's new names get a value here.
 SETTINGS = {
@@ -25,6 +28,8 @@ SETTINGS = {
     "eps": "1e-3",
     "lr_decay": "0.1",
     "initial_accumulator_value": "0.5",
+    "initial_scale": "0.5",
+    "eps_root": "2e-3",
     "weight_decay": "0.02",
 }
 
@@ -127,8 +132,8 @@ def rmsprop_centered_momentum(theta, gradient, rate, steps, alpha, eps, momentum
         yield theta
 
 
-def rmsprop_graves(theta, gradient, rate, steps, alpha, eps, momentum, weight_decay):
-    n = step = mpf(0)
+def rmsprop_graves(theta, gradient, rate, steps, alpha, eps, momentum, initial_scale, weight_decay):
+    n, step = initial_scale, mpf(0)
     for k in range(steps):
         g = gradient(theta, k) + weight_decay * theta
         n = alpha * n + (1 - alpha) * g**2
@@ -137,9 +142,9 @@ def rmsprop_graves(theta, gradient, rate, steps, alpha, eps, momentum, weight_de
         yield theta
 
 
-def rmsprop_graves_centered(theta, gradient, rate, steps, alpha, eps, momentum, weight_decay):
+def rmsprop_graves_centered(theta, gradient, rate, steps, alpha, eps, momentum, initial_scale, weight_decay):
     """Graves (2013), equations 38 to 41: δ inside the root, the rate inside the velocity."""
-    n = mean = step = mpf(0)
+    n, mean, step = initial_scale, mpf(0), mpf(0)
     for k in range(steps):
         g = gradient(theta, k) + weight_decay * theta
         n = alpha * n + (1 - alpha) * g**2
@@ -238,29 +243,101 @@ def amsgradw(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
         yield theta
 
 
+def nesterov_shifted(theta, gradient, rate, steps, momentum, weight_decay):
+    """Keras: the stored weights are the look-ahead point; the rate is inside the velocity."""
+    v = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        v = momentum * v - rate(k) * g
+        theta = theta + momentum * v - rate(k) * g
+        yield theta
+
+
+def adagrad_inside(theta, gradient, rate, steps, initial_accumulator_value, eps, weight_decay):
+    r = initial_accumulator_value
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        r = r + g**2
+        theta = theta - rate(k) * g / sqrt(r + eps)
+        yield theta
+
+
+def rmsprop_inside(theta, gradient, rate, steps, alpha, eps, initial_scale, weight_decay):
+    r = initial_scale
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        r = alpha * r + (1 - alpha) * g**2
+        theta = theta - rate(k) * g / sqrt(r + eps)
+        yield theta
+
+
+def adam_hat(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """Kingma & Ba (2015), the paragraph before section 2.1: the corrections go into the rate, the constant is ε̂."""
+    m = v = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        alpha = rate(k) * sqrt(1 - beta2 ** (k + 1)) / (1 - beta1 ** (k + 1))
+        theta = theta - alpha * m / (sqrt(v) + eps)
+        yield theta
+
+
+def adam_root(theta, gradient, rate, steps, beta1, beta2, eps, eps_root, weight_decay):
+    """optax: one constant inside the root, one outside."""
+    m = v = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1 ** (k + 1))
+        v_hat = v / (1 - beta2 ** (k + 1))
+        theta = theta - rate(k) * m_hat / (sqrt(v_hat + eps_root) + eps)
+        yield theta
+
+
+def amsgrad_hat(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """Keras: the largest of the uncorrected second moments, with ε̂."""
+    m = v = largest = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        largest = max(largest, v)
+        alpha = rate(k) * sqrt(1 - beta2 ** (k + 1)) / (1 - beta1 ** (k + 1))
+        theta = theta - alpha * m / (sqrt(largest) + eps)
+        yield theta
+
+
+def amsgrad_corrected(theta, gradient, rate, steps, beta1, beta2, eps, eps_root, weight_decay):
+    """optax: the largest of the corrected second moments."""
+    m = v = largest = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1 ** (k + 1))
+        largest = max(largest, v / (1 - beta2 ** (k + 1)))
+        theta = theta - rate(k) * m_hat / (sqrt(largest + eps_root) + eps)
+        yield theta
+
+
+def amsgrad_as_published(theta, gradient, rate, steps, beta1, beta2, weight_decay):
+    """Reddi, Kale & Kumar (2018), algorithm 2 as printed; 0/0 is no step."""
+    m = v = largest = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        largest = max(largest, v)
+        theta = theta - (rate(k) * m / sqrt(largest) if largest else 0)
+        yield theta
+
+
 ORACLES = {
-    oracle.__name__: oracle
-    for oracle in (
-        gradient_descent,
-        momentum,
-        nesterov,
-        momentum_torch,
-        nesterov_torch,
-        adagrad,
-        rmsprop,
-        rmsprop_momentum,
-        rmsprop_centered,
-        rmsprop_centered_momentum,
-        rmsprop_graves,
-        rmsprop_graves_centered,
-        adadelta,
-        adadelta_published,
-        adam_as_published,
-        adam_as_printed,
-        adamw,
-        amsgrad,
-        amsgradw,
-    )
+    name: oracle
+    for name, oracle in dict(globals()).items()
+    if inspect.isfunction(oracle) and list(inspect.signature(oracle).parameters)[:4] == ARGUMENTS
 }
 
 

@@ -288,3 +288,53 @@ def test_leaving_nesterov_goes_on_from_theta():
     optimizer.param_groups[0]["nesterov"] = True
     optimizer.step()
     assert relative(optimizer.state[theta]["theta"].item(), kept + 0.7 * velocity + 0.49 * velocity) < 1e-14
+
+
+# --- a dialect's defaults ---------------------------------------------------------------------------------------------
+
+
+def options_of(group, *names):
+    return [group[name] for name in names]
+
+
+def test_what_is_not_given_is_as_the_dialect_has_it():
+    p = torch.nn.Parameter(torch.ones(2))
+    (group,) = optim.RMSprop([p], dialect="keras").param_groups
+    assert options_of(group, "lr", "alpha", "eps", "momentum", "weight_decay") == [1e-3, 0.9, 1e-7, 0, 0]
+    (group,) = optim.RMSprop([p], 1e-2, eps=1e-8, dialect="keras").param_groups
+    assert options_of(group, "lr", "alpha", "eps") == [1e-2, 0.9, 1e-8]
+    assert optim.AdamW([p], dialect="optax").param_groups[0]["weight_decay"] == 1e-4
+    assert optim.Adam([p], dialect="keras", betas=(0.8, 0.9)).defaults["betas"] == (0.8, 0.9)
+
+
+def test_a_group_has_its_own_dialects_defaults():
+    a, b, c = (torch.nn.Parameter(torch.ones(2)) for _ in range(3))
+    optimizer = optim.Adam([{"params": [a]}, {"params": [b], "dialect": "torch"}], lr=0.5, dialect="keras")
+    optimizer = copy.deepcopy(optimizer)
+    optimizer.add_param_group({"params": [c], "dialect": "torch", "betas": (0.5, 0.6)})
+    assert [options_of(g, "lr", "eps") for g in optimizer.param_groups] == [[0.5, 1e-7], [0.5, 1e-8], [0.5, 1e-8]]
+
+
+def test_what_a_dialect_does_not_know_is_refused():
+    p = torch.nn.Parameter(torch.ones(2))
+    with pytest.raises(ValueError, match="lr_decay=0.1 has no place in AdaGrad, δ inside the root as dialect 'keras'"):
+        optim.Adagrad([p], lr_decay=0.1, dialect="keras")
+    with pytest.raises(ValueError, match="dialect 'optax' has no form with"):
+        optim.SGD([p], momentum=0.9, dampening=0.1, dialect="optax")
+    with pytest.raises(ValueError, match="unknown dialect 'keas'; did you mean 'keras'"):
+        optim.SGD([p], dialect="keas")
+
+
+def test_adamw_of_the_paper_decays_by_the_schedules_share():
+    """θ ← θ − η_t (α m̂/… + λθ): torch's λ is the paper's over α, also under a schedule."""
+    ends = []
+    for dialect, decay in (("paper", 0.004), ("torch", 0.004 / 0.02)):
+        theta = torch.nn.Parameter(torch.linspace(-1, 2, 7, dtype=torch.float64))
+        optimizer = optim.AdamW([theta], lr=0.02, weight_decay=decay, dialect=dialect)
+        scheduler = ScheduledLR(optimizer, linear(steps=20))
+        for _ in range(30):
+            theta.grad = theta.detach().sin()
+            optimizer.step()
+            scheduler.step()
+        ends.append(theta.detach())
+    torch.testing.assert_close(*ends, rtol=1e-13, atol=0)

@@ -311,9 +311,11 @@ def test_facts_are_complete(rule):
 
 @every_rule
 def test_slots_start_from_their_initial_value(rule):
-    initial = rule.initial({"initial_accumulator_value": 0.5})
+    given = settings(rule)
+    initial = rule.initial(given)
     assert list(initial) == [slot.symbol for slot in rule.slots]
-    assert all(value == (0.5 if rule.name == "adagrad" else 0.0) for value in initial.values())
+    for slot in rule.slots:
+        assert initial[slot.symbol] == (given[slot.initial] if isinstance(slot.initial, str) else slot.initial)
 
 
 @pytest.mark.parametrize("rule", METHODS.values(), ids=METHODS)
@@ -363,7 +365,7 @@ def test_a_correct_rule_is_accepted():
         ({"slots": ()}, "toy: update asks for r, which prepare does not return"),
         ({"prepare": lambda rate: {"rate": rate}}, "toy: prepare asks for rate, neither t, nor a hyperparameter"),
         ({"prepare": lambda lr: {"speed": lr}}, "toy: update asks for rate, which prepare does not return"),
-        ({"decay": "decouplet"}, "toy: decay is 'decouplet'; it is 'coupled' or 'decoupled'"),
+        ({"decay": "decouplet"}, "toy: decay is 'decouplet'; it is 'coupled', 'decoupled' or 'independent'"),
         ({"slots": (Slot("sum", "r", "a sum", initial="begin"),)}, "toy: a slot starts from begin"),
     ],
 )

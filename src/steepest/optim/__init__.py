@@ -5,7 +5,8 @@ Every class takes every argument of its namesake in torch.optim. What some of th
     foreach, fused   accepted and without effect: one implementation serves every case
     capturable       accepted and without effect: the step number lies on the CPU
     differentiable   autograd records the step, as in torch; numbers such as lr and betas are not differentiated
-    dialect          "torch" (the same numbers as torch.optim), "lecture" or "paper"
+    dialect          whose form of the method, and whose defaults for all that is not given: "torch" (the same numbers
+                     as torch.optim), "keras", "optax", "tf1", "paper" or "lecture"
 
 Sparse gradients are refused for now, and decay rates of 1 or above, which torch lets pass.
 

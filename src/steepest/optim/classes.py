@@ -5,13 +5,24 @@ from typing import Any, TypeAlias
 
 import torch
 
-from steepest.optim.form import form
+from steepest.optim.form import Form, form
 from steepest.optim.optimizer import Optimizer, constructor
 from steepest.rules.adadelta import ADADELTA, ADADELTA_PUBLISHED
-from steepest.rules.adagrad import ADAGRAD
-from steepest.rules.adam import ADAM, ADAM_AS_PRINTED, ADAMW, AMSGRAD, AMSGRADW
+from steepest.rules.adagrad import ADAGRAD, ADAGRAD_INSIDE
+from steepest.rules.adam import (
+    ADAM,
+    ADAM_AS_PRINTED,
+    ADAM_HAT,
+    ADAM_ROOT,
+    ADAMW,
+    AMSGRAD,
+    AMSGRAD_CORRECTED,
+    AMSGRAD_HAT,
+    AMSGRAD_PUBLISHED,
+    AMSGRADW,
+)
 from steepest.rules.gradient_descent import GRADIENT_DESCENT
-from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_TORCH
+from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_SHIFTED, NESTEROV_TORCH
 from steepest.rules.nesterov import NESTEROV
 from steepest.rules.rmsprop import (
     RMSPROP,
@@ -19,6 +30,7 @@ from steepest.rules.rmsprop import (
     RMSPROP_CENTERED_MOMENTUM,
     RMSPROP_GRAVES,
     RMSPROP_GRAVES_CENTERED,
+    RMSPROP_INSIDE,
     RMSPROP_MOMENTUM,
 )
 
@@ -32,6 +44,8 @@ class SGD(Optimizer):
     ==========  ==========================================================================
     "torch"     $b \leftarrow \alpha b + (1-\tau) g,\ \theta \leftarrow \theta - \epsilon b$; Nesterov: $g + \alpha b$
     "lecture"   $v \leftarrow \alpha v - \epsilon g,\ \theta \leftarrow \theta + v$; Nesterov: $g$ at θ + αv
+    "keras"     as "lecture", rate 0.01; Nesterov: $\theta \leftarrow \theta + \alpha v - \epsilon g$, $g$ at θ
+    "optax"     as "torch", without dampening
     "paper"     as "lecture" (Sutskever et al. 2013)
     ==========  ==========================================================================
 
@@ -52,6 +66,12 @@ class SGD(Optimizer):
         form("torch", GRADIENT_DESCENT, momentum=False),
         form("torch", MOMENTUM_TORCH, momentum=True, nesterov=False),
         form("torch", NESTEROV_TORCH, momentum=True, nesterov=True),
+        form("keras", GRADIENT_DESCENT, {"lr": 1e-2}, "decoupled", momentum=False),
+        form("keras", MOMENTUM_LECTURE, {"lr": 1e-2}, "decoupled", momentum=True, nesterov=False),
+        form("keras", NESTEROV_SHIFTED, {"lr": 1e-2}, "decoupled", momentum=True, nesterov=True),
+        form("optax", GRADIENT_DESCENT, momentum=False, dampening=False),
+        form("optax", MOMENTUM_TORCH, momentum=True, nesterov=False, dampening=False),
+        form("optax", NESTEROV_TORCH, momentum=True, nesterov=True, dampening=False),
         form("lecture", GRADIENT_DESCENT, momentum=False),
         form("lecture", MOMENTUM_LECTURE, momentum=True, nesterov=False),
         form("lecture", NESTEROV, momentum=True, nesterov=True),
@@ -85,13 +105,25 @@ class SGD(Optimizer):
 class Adagrad(Optimizer):
     r"""AdaGrad: $r \leftarrow r + g^2,\ \theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r}} g$.
 
-    The same in every dialect. At step t the rate is ε/(1 + (t−1)·lr_decay).
+    ==================  ==================================================================
+    "torch"             δ outside the root; at step t the rate is ε/(1 + (t−1)·lr_decay)
+    "lecture", "paper"  the same
+    "keras", "optax"    δ inside the root, r starts from 0.1
+    "tf1"               no δ, r starts from 0.1
+    ==================  ==================================================================
 
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = Adagrad(model.parameters(), lr=0.05)
     """
 
-    forms = tuple(form(dialect, ADAGRAD) for dialect in ("torch", "lecture", "paper"))
+    forms = (
+        form("torch", ADAGRAD),
+        form("keras", ADAGRAD_INSIDE, {"initial_accumulator_value": 0.1}, "decoupled"),
+        form("optax", ADAGRAD_INSIDE, {"initial_accumulator_value": 0.1}),
+        form("tf1", ADAGRAD_INSIDE, {"initial_accumulator_value": 0.1, "eps": 0.0}),
+        form("lecture", ADAGRAD),
+        form("paper", ADAGRAD),
+    )
     state_from_the_start = True
 
     @constructor
@@ -115,13 +147,28 @@ class Adagrad(Optimizer):
     ) -> None: ...
 
 
+GRAVES = {"lr": 1e-4, "alpha": 0.95, "eps": 1e-4, "momentum": 0.9}
+
+
+def in_the_root(dialect: str, defaults: dict[str, float], decay: str | None = None) -> tuple[Form, ...]:
+    """RMSProp with δ inside the root and ε inside the velocity, under its flags."""
+    return (
+        form(dialect, RMSPROP_INSIDE, defaults, decay, centered=False, momentum=False),
+        form(dialect, RMSPROP_GRAVES, defaults, decay, centered=False, momentum=True),
+        form(dialect, RMSPROP_GRAVES_CENTERED, defaults, decay, centered=True),
+    )
+
+
 class RMSprop(Optimizer):
     r"""RMSProp: the gradient over the root of a running mean of its square.
 
     ==========  ==========================================================================
     "torch"     δ outside the root; with momentum ε is outside the buffer
     "lecture"   as "torch" without momentum and not centered
-    "paper"     δ inside the root, ε inside the velocity (Graves 2013)
+    "keras"     δ inside the root, ε inside the velocity
+    "optax"     the same
+    "tf1"       the same, and r starts from 1
+    "paper"     the same as "keras", with Graves's numbers (Graves 2013)
     ==========  ==========================================================================
 
     Centered, with r − m² in the root's place, the root's argument can fall to 0 under a constant gradient; only δ is
@@ -137,8 +184,11 @@ class RMSprop(Optimizer):
         form("torch", RMSPROP_CENTERED, centered=True, momentum=False),
         form("torch", RMSPROP_CENTERED_MOMENTUM, centered=True, momentum=True),
         form("lecture", RMSPROP, centered=False, momentum=False),
-        form("paper", RMSPROP_GRAVES, centered=False),
-        form("paper", RMSPROP_GRAVES_CENTERED, centered=True),
+        *in_the_root("keras", {"lr": 1e-3, "alpha": 0.9, "eps": 1e-7, "momentum": 0.0}, "decoupled"),
+        *in_the_root("optax", {"alpha": 0.9, "momentum": 0.0}),
+        *in_the_root("tf1", {"alpha": 0.9, "eps": 1e-10, "momentum": 0.0, "initial_scale": 1.0}),
+        form("paper", RMSPROP_GRAVES, GRAVES, centered=False),
+        form("paper", RMSPROP_GRAVES_CENTERED, GRAVES, centered=True),
     )
 
     @constructor
@@ -156,6 +206,7 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
         *,
+        initial_scale: float = 0,
         dialect: str = "torch",
         clip_norm: float | None = None,
         ema: float | None = None,
@@ -170,7 +221,7 @@ class Adadelta(Optimizer):
 
     ==========  ==========================================================================
     "torch"     RMS(x) is √(mean of x² + δ), as in Zeiler (2012)
-    "paper"     the same
+    "paper"     the same, and so "keras", "optax", "tf1", each with defaults of its own
     "lecture"   RMS(x) is δ + √(mean of x²)
     ==========  ==========================================================================
 
@@ -181,7 +232,10 @@ class Adadelta(Optimizer):
     forms = (
         form("torch", ADADELTA_PUBLISHED),
         form("lecture", ADADELTA),
-        form("paper", ADADELTA_PUBLISHED),
+        form("paper", ADADELTA_PUBLISHED, {"rho": 0.95}),
+        form("keras", ADADELTA_PUBLISHED, {"lr": 1e-3, "rho": 0.95, "eps": 1e-7}, "decoupled"),
+        form("optax", ADADELTA_PUBLISHED),
+        form("tf1", ADADELTA_PUBLISHED, {"lr": 1e-3, "rho": 0.95, "eps": 1e-8}),
     )
 
     @constructor
@@ -211,7 +265,11 @@ class Adam(Optimizer):
 
     ==========  ==========================================================================
     "torch"     δ outside the root; `amsgrad` and `decoupled_weight_decay` (AdamW) are at hand
-    "paper"     the same without `amsgrad` (Kingma & Ba 2015)
+    "paper"     the same (Kingma & Ba 2015); `amsgrad` without correction and δ (Reddi et al. 2018)
+    "keras"     δ beside the uncorrected root (Kingma & Ba's ε̂): $\epsilon\frac{\sqrt{1-\rho_2^t}}{1-\rho_1^t}
+                s/(\sqrt{r} + \delta)$
+    "tf1"       the same
+    "optax"     as "torch"; `eps_root` inside the root; `amsgrad` keeps the largest corrected moment
     "lecture"   as the slide prints it, δ inside the root: $\epsilon\,\hat{s}/\sqrt{\hat{r} + \delta}$
     ==========  ==========================================================================
 
@@ -226,6 +284,13 @@ class Adam(Optimizer):
         form("torch", AMSGRADW, amsgrad=True, decoupled_weight_decay=True),
         form("lecture", ADAM_AS_PRINTED, amsgrad=False, decoupled_weight_decay=False),
         form("paper", ADAM, amsgrad=False, decoupled_weight_decay=False),
+        form("paper", AMSGRAD_PUBLISHED, amsgrad=True, decoupled_weight_decay=False),
+        form("keras", ADAM_HAT, {"eps": 1e-7}, "decoupled", amsgrad=False),
+        form("keras", AMSGRAD_HAT, {"eps": 1e-7}, "decoupled", amsgrad=True),
+        form("optax", ADAM, amsgrad=False, eps_root=False, decoupled_weight_decay=False),
+        form("optax", ADAM_ROOT, amsgrad=False, eps_root=True, decoupled_weight_decay=False),
+        form("optax", AMSGRAD_CORRECTED, amsgrad=True, decoupled_weight_decay=False),
+        form("tf1", ADAM_HAT, amsgrad=False, decoupled_weight_decay=False),
     )
 
     @constructor
@@ -244,6 +309,7 @@ class Adam(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
+        eps_root: float = 0,
         dialect: str = "torch",
         clip_norm: float | None = None,
         ema: float | None = None,
@@ -254,7 +320,8 @@ class Adam(Optimizer):
 class AdamW(Adam):
     r"""Adam with weight decay beside the gradient: $\theta \leftarrow \theta - \epsilon\lambda\theta$, then Adam.
 
-    Loshchilov & Hutter (2019), as torch has it: λ is multiplied by the rate.
+    Loshchilov & Hutter (2019), as torch has it: λ is multiplied by the rate. With dialect "paper" it is not: λ is
+    multiplied by the share of the first rate that the scheduler has left. "keras" and "optax" as for `Adam`.
 
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
@@ -263,6 +330,11 @@ class AdamW(Adam):
     forms = (
         form("torch", ADAMW, amsgrad=False),
         form("torch", AMSGRADW, amsgrad=True),
+        form("keras", ADAM_HAT, {"eps": 1e-7, "weight_decay": 4e-3}, "decoupled", amsgrad=False),
+        form("keras", AMSGRAD_HAT, {"eps": 1e-7, "weight_decay": 4e-3}, "decoupled", amsgrad=True),
+        form("optax", ADAMW, {"weight_decay": 1e-4}, amsgrad=False, eps_root=False),
+        form("optax", ADAM_ROOT, {"weight_decay": 1e-4}, "decoupled", amsgrad=False, eps_root=True),
+        form("paper", ADAM, {"weight_decay": 1e-5}, "independent", amsgrad=False),
     )
     fixed_options = {"decoupled_weight_decay": True}  # noqa: RUF012
 
@@ -281,6 +353,7 @@ class AdamW(Adam):
         capturable: bool = False,
         differentiable: bool = False,
         fused: bool | None = None,
+        eps_root: float = 0,
         dialect: str = "torch",
         clip_norm: float | None = None,
         ema: float | None = None,

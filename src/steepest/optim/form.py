@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.names import unknown
-from steepest.rules import Hyperparameter, Rule
+from steepest.rules import Hyperparameter, Rule, variant
 
 
 @dataclass(frozen=True)
 class Form:
-    """In this dialect, under these flags, the class follows this rule.
+    """In this dialect, under these flags, the class follows this rule, whose defaults are the dialect's.
 
     `flags` maps an argument to whether it is on; a number is on when it is not 0 (`momentum`).
     """
@@ -20,23 +20,35 @@ class Form:
     flags: Mapping[str, bool]
 
 
-def form(dialect: str, rule: Rule, **flags: bool) -> Form:
-    """A row of a class's table of forms."""
+def form(
+    dialect: str, rule: Rule, defaults: Mapping[str, float] | None = None, decay: str | None = None, **flags: bool
+) -> Form:
+    """A row of a class's table of forms.
+
+    defaults: the dialect's own, where they are not the rule's.  decay: how weight decay enters there, likewise.
+    """
+    if defaults or decay not in (None, rule.decay):
+        rule = variant(rule, defaults=defaults or {}, decay=decay or rule.decay)
     return Form(dialect, rule, flags)
 
 
-def choose(forms: Sequence[Form], options: Mapping[str, Any]) -> Rule:
-    """The rule for a group's options; refuses a dialect that is unknown and flags that the dialect does not have."""
+def choose(forms: Sequence[Form], options: Mapping[str, Any]) -> Form:
+    """The form for a group's options; refuses a dialect that is unknown and flags that the dialect does not have."""
     dialect = options["dialect"]
     in_dialect = [f for f in forms if f.dialect == dialect]
     if not in_dialect:
         raise ValueError(unknown("dialect", str(dialect), dict.fromkeys(f.dialect for f in forms)))
     for candidate in in_dialect:
         if all(bool(options[name]) == on for name, on in candidate.flags.items()):
-            return candidate.rule
+            return candidate
     asked = ", ".join(f"{name}={options[name]!r}" for name in in_dialect[0].flags)
     allowed = "; or ".join(", ".join(f"{n} {'on' if on else 'off'}" for n, on in f.flags.items()) for f in in_dialect)
     raise ValueError(f"dialect {dialect!r} has no form with {asked}; it has: {allowed}")
+
+
+def native(forms: Sequence[Form]) -> list[Form]:
+    """The forms of the dialect that a class's own signature speaks: the first."""
+    return [f for f in forms if f.dialect == forms[0].dialect]
 
 
 def facts(forms: Sequence[Form]) -> dict[str, Hyperparameter]:

@@ -18,12 +18,14 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 
 from steepest.kernels import state_dtype
 from steepest.names import nearest
-from steepest.optim.form import Form, choose, facts
+from steepest.optim.form import Form, choose, facts, native
 from steepest.optim.options import (
     ALIASES,
     arguments_of,
     beside_the_rule,
     check_flags,
+    filled,
+    read_initial_rate,
     read_numbers,
     refuse_idle,
     refuse_near_misses,
@@ -61,10 +63,11 @@ def constructor(signature_only: Constructor) -> Constructor:
                 hint = f"; did you mean {meant!r}?" if meant in names else f"; it takes {', '.join(names)}"
                 raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {key!r}{hint}")
         bound = signature.bind(self, *args, **kwargs)
+        given = frozenset(bound.arguments)
         bound.apply_defaults()
         options = dict(bound.arguments)
         options.pop("self")
-        self._construct(options.pop("params"), options)
+        self._construct(options.pop("params"), options, given)
 
     return cast(Constructor, construct)
 
@@ -81,10 +84,12 @@ class Optimizer(torch.optim.Optimizer):
     _step_supports_amp_scaling = True  # torch.amp.GradScaler then leaves the unscaling to the step
     fixed_options: ClassVar[Mapping[str, Any]] = {}
 
-    def _construct(self, params: Any, options: dict[str, Any]) -> None:
+    def _construct(self, params: Any, options: dict[str, Any], given: frozenset[str]) -> None:
         self._initial_velocity = options.pop("initial_velocity", None)
         self._forget_plans()
-        super().__init__(params, {**options, **self.fixed_options, "train_mode": True})
+        self._written = {**options, **self.fixed_options, "train_mode": True}
+        self._given = given
+        super().__init__(params, filled(self.forms, self._written, given))
         self._initial_velocity = None
 
     def _forget_plans(self) -> None:
@@ -102,7 +107,8 @@ class Optimizer(torch.optim.Optimizer):
             group["params"] = list(group["params"])
         velocity = group.pop("initial_velocity", getattr(self, "_initial_velocity", None))
         refuse_near_misses(group, [*self.defaults, "initial_velocity"])
-        options = {**self.defaults, **group}
+        options = filled(self.forms, {**self._written, **group}, self._given | group.keys())
+        group = {**group, **{name: value for name, value in options.items() if name in self.defaults}}
         rule, _ = self._read(options)
         _one_for_all([beside_the_rule(each)[0] for each in (*self.param_groups, options)])
         velocities = None if velocity is None else _velocities(rule, velocity, group["params"])
@@ -127,9 +133,12 @@ class Optimizer(torch.optim.Optimizer):
         check_flags(options)
         known = read_numbers(facts(self.forms), options)
         beside_the_rule(options)
-        rule = choose(self.forms, options)
-        refuse_idle(rule, options["dialect"], known)
-        return rule, known
+        chosen = choose(self.forms, options)
+        if chosen.dialect != self.forms[0].dialect:
+            refuse_idle(chosen.rule, chosen.dialect, known)
+        if chosen.rule.decay == "independent":
+            known["initial_lr"] = read_initial_rate(options)
+        return chosen.rule, known
 
     # ------------------------------------------------------------------------------------------------------ the step
 
@@ -355,6 +364,10 @@ class Optimizer(torch.optim.Optimizer):
 
     # -------------------------------------------------------------------------------------------- saving and loading
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: torch's part, and which options were given, for groups that are added later."""
+        return {**super().__getstate__(), "_written": self._written, "_given": self._given}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over a saved or copied state, after it has been found to fit; both copying and loading come by here."""
         defaults = state.get("defaults") or self.defaults
@@ -364,7 +377,8 @@ class Optimizer(torch.optim.Optimizer):
             self._refuse_foreign_group(group, defaults)
             # flags that an older version of torch did not save are as this optimizer has them
             flags = {name: value for name, value in defaults.items() if isinstance(value, bool | None)}
-            for key, value in {**OPTIONS_OF_OURS, **flags}.items():
+            ours = {name: defaults[name] for name in self._arguments_of_ours if name in defaults}
+            for key, value in {**OPTIONS_OF_OURS, **flags, **ours}.items():
                 group.setdefault(key, value)
             rule, _ = self._read(group)
             for p in group["params"]:
@@ -373,14 +387,20 @@ class Optimizer(torch.optim.Optimizer):
         self._forget_plans()
 
     def _refuse_foreign_group(self, group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-        flags = {name for f in self.forms for name in f.flags} - {"decoupled_weight_decay"}  # which torch added late
-        wanted = dict.fromkeys([*arguments_of(facts(self.forms), defaults), *sorted(flags)])
+        own = native(self.forms)
+        flags = {name for f in own for name in f.flags} - {"decoupled_weight_decay"}  # which torch added late
+        wanted = dict.fromkeys([*arguments_of(facts(own), defaults), *sorted(flags)])
         missing = [name for name in wanted if name not in group]
         if missing:
             raise ValueError(
                 f"this state_dict is not of {type(self).__name__}: its parameter groups lack {', '.join(missing)}; "
                 f"load it into the class that saved it"
             )
+
+    @property
+    def _arguments_of_ours(self) -> set[str]:
+        """Arguments that only other dialects than the class's own know; a torch.optim state_dict has none of them."""
+        return set(facts(self.forms)) - set(facts(native(self.forms)))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a saved state: this class's own, or its namesake's in torch.optim.

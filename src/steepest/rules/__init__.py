@@ -8,10 +8,21 @@
 """
 
 from steepest.rules.adadelta import ADADELTA, ADADELTA_PUBLISHED
-from steepest.rules.adagrad import ADAGRAD
-from steepest.rules.adam import ADAM, ADAM_AS_PRINTED, ADAMW, AMSGRAD, AMSGRADW
+from steepest.rules.adagrad import ADAGRAD, ADAGRAD_INSIDE
+from steepest.rules.adam import (
+    ADAM,
+    ADAM_AS_PRINTED,
+    ADAM_HAT,
+    ADAM_ROOT,
+    ADAMW,
+    AMSGRAD,
+    AMSGRAD_CORRECTED,
+    AMSGRAD_HAT,
+    AMSGRAD_PUBLISHED,
+    AMSGRADW,
+)
 from steepest.rules.gradient_descent import GRADIENT_DESCENT
-from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_TORCH
+from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_SHIFTED, NESTEROV_TORCH
 from steepest.rules.nesterov import NESTEROV
 from steepest.rules.own import rule
 from steepest.rules.rmsprop import (
@@ -20,6 +31,7 @@ from steepest.rules.rmsprop import (
     RMSPROP_CENTERED_MOMENTUM,
     RMSPROP_GRAVES,
     RMSPROP_GRAVES_CENTERED,
+    RMSPROP_INSIDE,
     RMSPROP_MOMENTUM,
 )
 from steepest.rules.rule import Constants, Hyperparameter, InvalidNumber, NotANumber, Rule, Slot, variant
@@ -59,6 +71,14 @@ RULES: dict[str, Rule] = {
         ADADELTA_PUBLISHED,
         AMSGRAD,
         AMSGRADW,
+        NESTEROV_SHIFTED,
+        ADAGRAD_INSIDE,
+        RMSPROP_INSIDE,
+        ADAM_HAT,
+        ADAM_ROOT,
+        AMSGRAD_HAT,
+        AMSGRAD_CORRECTED,
+        AMSGRAD_PUBLISHED,
     )
 }
 

@@ -30,6 +30,24 @@ MOMENTUM_LECTURE = Rule(
 )
 
 
+def update_shifted_nesterov(theta, g, v, rate, alpha):
+    v = alpha * v - rate * g
+    return theta + alpha * v - rate * g, v
+
+
+NESTEROV_SHIFTED = Rule(
+    name="nesterov_shifted",
+    title="Nesterov momentum, written for the look-ahead point, ε inside the velocity",
+    update=update_shifted_nesterov,
+    prepare=prepare,
+    slots=(VELOCITY,),
+    hyperparameters=(learning_rate(1e-2, search=0.03), MOMENTUM, weight_decay()),
+    equation=r"v \leftarrow \alpha v - \epsilon\, g,\quad \theta \leftarrow \theta + \alpha v - \epsilon\, g",
+    reference="keras.optimizers.SGD(nesterov=True)",
+    counts_steps=False,
+)
+
+
 GRADIENT_SUM = Slot("momentum_buffer", "b", "decaying sum of past gradients")
 
 

@@ -5,10 +5,11 @@ inside the velocity.
 """
 
 from steepest.rules.facts import MOMENTUM, VELOCITY, decay_rate, learning_rate, small_constant, weight_decay
-from steepest.rules.rule import Rule, Slot
+from steepest.rules.rule import Hyperparameter, Rule, Slot
 from steepest.rules.verbs import sqrt
 
 MEAN_SQUARE = Slot("square_avg", "r", "running mean of the squared gradient")
+STARTED_MEAN_SQUARE = Slot("square_avg", "r", "running mean of the squared gradient", initial="initial_scale")
 MEAN = Slot("grad_avg", "m", "running mean of the gradient")
 SCALED_SUM = Slot("momentum_buffer", "b", "decaying sum of past scaled gradients")
 
@@ -19,6 +20,7 @@ PLAIN = (
     weight_decay(),
 )
 WITH_MOMENTUM = (*PLAIN, MOMENTUM)
+INITIAL_SCALE = Hyperparameter("initial_scale", 0.0, "what r starts from", phrase="initial_scale value")
 
 
 def average(mean, x, rho, new):
@@ -36,6 +38,11 @@ def prepare_momentum(lr, alpha, eps, momentum):
 def update(theta, g, r, rate, rho, new, delta):
     r = average(r, g * g, rho, new)
     return theta - rate / (delta + sqrt(r)) * g, r
+
+
+def update_inside(theta, g, r, rate, rho, new, delta):
+    r = average(r, g * g, rho, new)
+    return theta - rate / sqrt(r + delta) * g, r
 
 
 def update_momentum(theta, g, r, b, rate, rho, new, delta, alpha):
@@ -82,6 +89,19 @@ RMSPROP = Rule(
     reference="Tieleman & Hinton (2012); lecture, RMSProp",
 )
 
+RMSPROP_INSIDE = Rule(
+    name="rmsprop_inside",
+    title="RMSProp, δ inside the root",
+    update=update_inside,
+    prepare=prepare,
+    slots=(STARTED_MEAN_SQUARE,),
+    hyperparameters=(*PLAIN, INITIAL_SCALE),
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad "
+    r"\theta \leftarrow \theta - \epsilon \frac{g}{\sqrt{r + \delta}}",
+    reference="keras.optimizers.RMSprop; optax.rmsprop; TensorFlow 1",
+    counts_steps=False,
+)
+
 RMSPROP_MOMENTUM = Rule(
     name="rmsprop_momentum",
     title="RMSProp with momentum",
@@ -123,8 +143,8 @@ RMSPROP_GRAVES = Rule(
     title="RMSProp after Graves, not centered",
     update=update_graves,
     prepare=prepare_momentum,
-    slots=(MEAN_SQUARE, VELOCITY),
-    hyperparameters=WITH_MOMENTUM,
+    slots=(STARTED_MEAN_SQUARE, VELOCITY),
+    hyperparameters=(*WITH_MOMENTUM, INITIAL_SCALE),
     equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad "
     r"v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r + \delta}},\quad "
     r"\theta \leftarrow \theta + v",
@@ -136,8 +156,8 @@ RMSPROP_GRAVES_CENTERED = Rule(
     title="RMSProp after Graves",
     update=update_graves_centered,
     prepare=prepare_momentum,
-    slots=(MEAN_SQUARE, MEAN, VELOCITY),
-    hyperparameters=WITH_MOMENTUM,
+    slots=(STARTED_MEAN_SQUARE, MEAN, VELOCITY),
+    hyperparameters=(*WITH_MOMENTUM, INITIAL_SCALE),
     equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
     r"v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r - m^2 + \delta}},\quad \theta \leftarrow \theta + v",
     reference="Graves (2013), equations 38 to 41",

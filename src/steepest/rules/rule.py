@@ -105,7 +105,8 @@ class Rule:
     memory           numbers kept from step to step: `prepare` receives them and returns their next values by name
     counts_steps     False when t is used only to know the first step (then t is 1, and 2 ever after)
     decay            how weight decay λ enters: "coupled" adds λθ to the gradient, at the point where that is taken;
-                     "decoupled" shrinks θ by ελ first
+                     "decoupled" shrinks θ by ελθ first; "independent" by λθ times the share that a schedule has
+                     left of ε
     gradient_point   where the gradient is taken, if not at θ: a function of theta, slots and constants by name
     evaluation_point where the model is judged, if not at θ: likewise
     """
@@ -150,8 +151,15 @@ class Rule:
         known = {**self.defaults, **hyperparameters, **(self.memory if memory is None else memory), "t": t}
         constants = self.prepare(**{name: known[name] for name in arguments(self.prepare)})
         if weight_decay := known.get("weight_decay", 0.0):
-            constants[self.decay] = weight_decay * (known["lr"] if self.decay == "decoupled" else 1.0)
+            beside = self.decay != "coupled"
+            constants["decoupled" if beside else "coupled"] = weight_decay * self._decay_rate(known)
         return constants
+
+    def _decay_rate(self, known: Mapping[str, float]) -> float:
+        if self.decay != "independent":
+            return known["lr"] if self.decay == "decoupled" else 1.0
+        initial = known.get("initial_lr", known["lr"])
+        return known["lr"] / initial if initial else 1.0
 
     def initial(self, hyperparameters: Mapping[str, float]) -> dict[str, float]:
         """What each slot starts from, by its symbol."""
@@ -195,8 +203,8 @@ def _faults(rule: Rule) -> Iterator[str]:
         yield f"prepare asks for {', '.join(unknown)}, neither t, nor a hyperparameter, nor memory"
     if unknown := [s.initial for s in rule.slots if isinstance(s.initial, str) and s.initial not in rule.defaults]:
         yield f"a slot starts from {', '.join(unknown)}, which is no hyperparameter"
-    if rule.decay not in ("coupled", "decoupled"):
-        yield f"decay is {rule.decay!r}; it is 'coupled' or 'decoupled'"
+    if rule.decay not in ("coupled", "decoupled", "independent"):
+        yield f"decay is {rule.decay!r}; it is 'coupled', 'decoupled' or 'independent'"
     prepared = rule.constants(1, {})
     if missing := [name for name in rule.constant_names if name not in prepared]:
         yield f"update asks for {', '.join(missing)}, which prepare does not return"
