@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-import steepest.trial as trial_module
+import steepest.trial.alone as trial_module
 from small import LINE, SMALL, SMALL_DROPOUT
 from steepest.rules import METHODS
 from steepest.stopping import Criterion, Progress, criteria, steps_allowed
-from steepest.trial import Training, Trial, backward, evaluate, run, threads
+from steepest.trial import Alone, Trial, run, threads
+from steepest.trial.alone import backward
+from steepest.trial.judge import evaluate
 from steepest.workloads import Data, workload
 from steepest.workloads.randomness import isolated, order
 
@@ -31,7 +33,7 @@ def without_timings(result):
 def line_by_hand(trial, batches_of_a_pass, rates, momentum=0.0, look_ahead=False):
     """Least squares by the lecture's recurrences, in NumPy; returns θ."""
     with isolated():
-        theta = Training(trial).model.weight.detach().numpy().T.copy()
+        theta = Alone(trial).model.weight.detach().numpy().T.copy()
     x, y = (t.numpy() for t in (LINE.data().train.inputs, LINE.data().train.targets))
     v = np.zeros_like(theta)
     rates = iter(rates)
@@ -123,14 +125,15 @@ def test_same_seed_same_weights_batches_and_dropout_masks_for_every_contender():
     seen = {}
     for method in ("sgd", "nesterov", "adam", "adadelta"):
         with isolated():
-            training = Training(replace(ADAM, workload=SMALL_DROPOUT, method=method, hyperparameters={}))
+            training = Alone(replace(ADAM, workload=SMALL_DROPOUT, method=method, hyperparameters={}))
             masks = []
             training.model[2].register_forward_hook(lambda m, x, y, masks=masks: masks.append(masks_of(x[0], y)))
             weights = [p.detach().clone() for p in training.model.parameters()]
-            batches = [rows.tolist() for number in range(2) for rows in training.batches(number)]
-            for stretch in training.stretches():
+            batches = [rows.tolist() for number in range(2) for rows in training.batches.of_pass(number)]
+            for stretch in training.batches.stretches():
                 torch.rand(len(method))  # what a contender draws for itself must not shift the others' masks
-                training.advance(stretch)
+                for rows in stretch:
+                    training.step(rows)
             seen[method] = weights, batches, masks
     first = seen["sgd"]
     assert len(first[2]) == 24
@@ -149,9 +152,9 @@ def masks_of(inputs, outputs):
 
 def test_another_seed_gives_other_weights_and_another_order():
     with isolated():
-        a, b = Training(ADAM), Training(replace(ADAM, seed=6))
+        a, b = Alone(ADAM), Alone(replace(ADAM, seed=6))
     assert not torch.equal(a.model.weight, b.model.weight)
-    assert next(a.batches(0)).tolist() != next(b.batches(0)).tolist()
+    assert next(a.batches.of_pass(0)).tolist() != next(b.batches.of_pass(0)).tolist()
 
 
 @pytest.mark.parametrize("dropout", [False, True])
@@ -176,10 +179,10 @@ def test_the_caller_notices_nothing():
 
 @pytest.mark.parametrize("size", [1, 7, 59, 60, 1000, None])
 def test_a_pass_sees_every_example_once_whatever_the_batch_size(size):
-    training = Training(replace(ADAM, batch_size=size))
-    rows = [torch.arange(60)[batch] for batch in training.batches(0)]
+    training = Alone(replace(ADAM, batch_size=size))
+    rows = [torch.arange(60)[batch] for batch in training.batches.of_pass(0)]
     assert sorted(torch.cat(rows).tolist()) == list(range(60))
-    assert len(rows) == training.steps_a_pass == math.ceil(60 / min(size or 60, 60))
+    assert len(rows) == training.batches.a_pass == math.ceil(60 / min(size or 60, 60))
 
 
 def test_the_test_split_is_looked_at_only_in_a_final_run():
@@ -201,9 +204,9 @@ def test_the_curve_is_the_mean_loss_between_its_points():
     assert result.validation["pass"] == [0, 1, 2]
     losses = []
     with isolated():
-        training = Training(replace(ADAM, until=criteria(["passes=2"]), batch_size=1))
+        training = Alone(replace(ADAM, until=criteria(["passes=2"]), batch_size=1))
         for number in range(2):
-            losses += [training.step(rows) for rows in training.batches(number)]
+            losses += [training.step(rows)[0] for rows in training.batches.of_pass(number)]
     assert result.curve["train_loss"] == pytest.approx(
         [np.mean(losses[i : i + 3]) for i in range(0, 120, 3)], rel=1e-12
     )
@@ -307,8 +310,9 @@ def test_a_target_ends_a_run_where_the_curve_reaches_it():
 
 def test_the_gradients_norm_is_that_of_all_parameters_together():
     with isolated():
-        training = Training(replace(ADAM, workload=SMALL_DROPOUT, until=criteria(["steps=9", "gradient-norm=1e-9"])))
-        _, norm = training.advance([torch.arange(8)])
+        training = Alone(replace(ADAM, workload=SMALL_DROPOUT, until=criteria(["steps=9", "gradient-norm=1e-9"])))
+        training.step(torch.arange(8))
+        norm = training.gradient_norms()[0]
     flat = torch.cat([p.grad.flatten() for p in training.model.parameters()])
     assert norm == pytest.approx(flat.norm().item(), rel=1e-5)
 

@@ -1,0 +1,13 @@
+"""One training run: a pure function of its specification, the same bit for bit wherever it runs, timings aside.
+
+>>> from steepest.stopping import criteria
+>>> from steepest.workloads import workload
+>>> result = run(Trial(workload("mnist-softmax"), "adam", "adam", {"lr": 1e-3}, seed=0, until=criteria(["steps=20"])))
+>>> result.steps, result.stopped_by, result.diverged
+(20, 'steps=20', False)
+"""
+
+from steepest.trial.alone import Alone, run, threads
+from steepest.trial.specification import Columns, Result, Trial
+
+__all__ = ["Alone", "Columns", "Result", "Trial", "run", "threads"]

@@ -1,0 +1,144 @@
+"""One model by itself, trained with its real optimizer; every model can be trained so."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from steepest import optim
+from steepest.schedules import schedule
+from steepest.trial.batches import Batches, Rows
+from steepest.trial.course import Judgement, Record, follow
+from steepest.trial.judge import CHUNK, evaluate, pieces
+from steepest.trial.specification import Result, Trial
+from steepest.workloads import Split, Workload
+from steepest.workloads.randomness import isolated, reseed
+
+WARM_UP_STEPS = 3
+
+
+def run(trial: Trial) -> Result:
+    """Train once. The caller's random state and number of threads stay as they are.
+
+    One thread, always: so the sums, and with them every bit of the result, do not depend on the machine's cores.
+    """
+    with undisturbed():
+        warm_up(trial)
+        return follow(Alone(trial), [Record()])[0]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Inside, torch computes in one thread and may be seeded; afterwards all is as the caller left it."""
+    with isolated(), threads(1), torch.enable_grad():
+        yield
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Inside, torch computes with so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Alone:
+    """A model on its way, one step at a time."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.trials: Sequence[Trial] = (trial,)
+        self.examples = trial.workload.data().train
+        self.batches = Batches.of(trial)
+        self.model = first_model(trial)
+        self.optimizer = optim.build(trial.method, self.model.parameters(), **trial.hyperparameters)
+        self.initial_rate = self.optimizer.defaults["lr"]
+        self.schedule = schedule(trial.schedule, self.batches.budget)
+        self.steps = 0
+        self.time = 0.0
+
+    def step(self, rows: Rows) -> np.ndarray:
+        """One update from the mean gradient over these rows; returns their mean loss before it."""
+        started = perf_counter()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate(self.steps, self.initial_rate)
+        reseed(self.trial.seed, "dropout", self.steps)
+        self.optimizer.zero_grad()
+        loss = backward(self.model, self.trial.workload, self.examples[rows])
+        self.optimizer.step()
+        self.steps += 1
+        self.time += perf_counter() - started
+        return np.array([loss])
+
+    def seconds(self, _: int = 0) -> float:
+        """The time spent in steps."""
+        return self.time
+
+    def gradient_norms(self) -> np.ndarray:
+        """The norm of the last step's gradient."""
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        return np.array([float(nn.utils.get_total_norm(gradients))])
+
+    def freeze(self, _: Sequence[int]) -> None:
+        """Nothing follows for a single run that has ended."""
+
+    def evaluate(self, split: Split, members: Sequence[int] = (0,)) -> list[Judgement]:
+        """Mean loss and metric on a split, at the point where the model is judged."""
+        self.model.eval()
+        self.optimizer.eval()
+        result = evaluate(self.model, self.trial.workload, split)
+        self.optimizer.train()
+        self.model.train()
+        return [result for _ in members]
+
+    def at_the_start(self, split: Split) -> Judgement:
+        """Mean loss and metric of the model before its first step."""
+        return evaluate(first_model(self.trial).eval(), self.trial.workload, split)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "steps": self.steps,
+            "time": self.time,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue from a state of the same trial."""
+        self.steps, self.time = state["steps"], state["time"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def first_model(trial: Trial) -> nn.Module:
+    """The model before its first step, the same for every contender."""
+    reseed(trial.seed, "weights")
+    return trial.workload.build()
+
+
+def backward(model: nn.Module, workload: Workload, examples: Split, chunk: int = CHUNK) -> float:
+    """Add the gradient of the mean loss over the examples to the parameters' `grad`; returns the mean loss.
+
+    However many examples there are, only `chunk` of them are in the model at once.
+    """
+    total = 0.0
+    for piece, share in pieces(examples, chunk):
+        loss = workload.loss(model(piece.inputs), piece.targets)
+        loss.backward(loss.new_tensor(share))
+        total += share * loss.item()
+    return total
+
+
+def warm_up(trial: Trial) -> None:
+    """A few steps of a model that is thrown away, so that what happens only once is not on the clock."""
+    training = Alone(trial)
+    for _ in range(WARM_UP_STEPS):
+        training.step(slice(0, min(training.batches.size, CHUNK)))

@@ -1,0 +1,28 @@
+"""A model is judged by its mean loss and metric on a split, however many examples that has."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from steepest.workloads import Split, Workload
+
+CHUNK = 1000  # examples that go through the model at once
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, workload: Workload, examples: Split, chunk: int = CHUNK) -> tuple[float, float]:
+    """Mean loss and mean metric over the examples."""
+    loss = metric = 0.0
+    for piece, share in pieces(examples, chunk):
+        outputs = model(piece.inputs)
+        loss += share * workload.loss(outputs, piece.targets).item()
+        metric += share * workload.metric(outputs, piece.targets).item()
+    return loss, metric
+
+
+def pieces(examples: Split, chunk: int = CHUNK) -> Iterator[tuple[Split, float]]:
+    """Pieces of at most `chunk` examples, each with its share of all."""
+    for start in range(0, len(examples), chunk):
+        piece = examples[start : start + chunk]
+        yield piece, len(piece) / len(examples)
