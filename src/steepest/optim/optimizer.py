@@ -207,7 +207,7 @@ class Optimizer(torch.optim.Optimizer):
             known.follows(options, self._options_can_change())
         elif not known.has_read(options):
             self._refuse_eval_mode()
-            groups, clip_norm = self._followed()
+            groups, clip_norm = self.followed()
             if known.needs_other_kernels(groups, clip_norm):
                 known = self._plans[which] = self._make_plan(params)
             known.groups, known.clip_norm = groups, clip_norm
@@ -231,7 +231,7 @@ class Optimizer(torch.optim.Optimizer):
         values = [v for group in self.param_groups for k, v in group.items() if k not in ("params", "param_names")]
         return any(isinstance(v, (torch.Tensor, list, tuple)) and not _is_constant(v) for v in values)
 
-    def _followed(self) -> tuple[list[Followed], float | None]:
+    def followed(self) -> tuple[list[Followed], float | None]:
         """What each group asks for now, and the bound of the gradients' norm; raises when an option is invalid."""
         read = [(*self._read(group), *beside_the_rule(group)) for group in self.param_groups]
         groups = [
@@ -243,7 +243,7 @@ class Optimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def _make_plan(self, params: list[torch.Tensor]) -> Plan:
         self._refuse_eval_mode()
-        groups, clip_norm = self._followed()
+        groups, clip_norm = self.followed()
         for followed, group in zip(groups, self.param_groups, strict=True):
             for p in group["params"]:
                 _refuse_gradient(followed.rule, p)

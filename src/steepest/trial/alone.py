@@ -1,6 +1,6 @@
 """One model by itself, trained with its real optimizer; every model can be trained so."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -58,7 +58,7 @@ class Alone:
         self.examples = trial.workload.data().train
         self.batches = Batches.of(trial)
         self.model = first_model(trial)
-        self.optimizer = optim.build(trial.method, self.model.parameters(), **trial.hyperparameters)
+        self.optimizer = optimizer_of(trial, self.model.parameters())
         self.initial_rate = self.optimizer.defaults["lr"]
         self.schedule = schedule(trial.schedule, self.batches.budget)
         self.steps = 0
@@ -100,7 +100,7 @@ class Alone:
 
     def at_the_start(self, split: Split) -> Judgement:
         """Mean loss and metric of the model before its first step."""
-        return evaluate(first_model(self.trial).eval(), self.trial.workload, split)
+        return at_the_start(self.trial, split)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
@@ -122,6 +122,16 @@ def first_model(trial: Trial) -> nn.Module:
     """The model before its first step, the same for every contender."""
     reseed(trial.seed, "weights")
     return trial.workload.build()
+
+
+def optimizer_of(trial: Trial, params: Iterable[nn.Parameter]) -> optim.Optimizer:
+    """The optimizer that a trial names."""
+    return optim.build(trial.method, params, **trial.hyperparameters)
+
+
+def at_the_start(trial: Trial, split: Split) -> Judgement:
+    """Mean loss and metric of the model before its first step."""
+    return evaluate(first_model(trial).eval(), trial.workload, split)
 
 
 def backward(model: nn.Module, workload: Workload, examples: Split, chunk: int = CHUNK) -> float:

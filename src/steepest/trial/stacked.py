@@ -1,0 +1,143 @@
+"""Many models on their way together: one program for all trials that share workload, seed, batches and budget."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from steepest import optim
+from steepest.kernels.stacked import Member, NotStackable, StackedStep
+from steepest.schedules import schedule
+from steepest.trial.alone import WARM_UP_STEPS, Alone, at_the_start, first_model, optimizer_of
+from steepest.trial.batches import Batches, Rows
+from steepest.trial.course import Judgement
+from steepest.trial.gradients import judge, route
+from steepest.trial.judge import CHUNK, pieces
+from steepest.trial.specification import Trial
+from steepest.workloads import Split
+from steepest.workloads.randomness import reseed
+
+ENOUGH_SECONDS, ENOUGH_STEPS = 0.03, 30  # for the time of a step alone
+
+
+class Stacked:
+    """K models on their way, one step of all at a time.
+
+    trials  of one workload, seed, batch size and budget
+    paces   seconds that a step of each takes alone
+
+    Raises `NotStackable` when a model or an optimizer must train by itself.
+    """
+
+    def __init__(self, trials: Sequence[Trial], paces: Sequence[float]) -> None:
+        first = trials[0]
+        self.trials, self.paces = trials, paces
+        self.examples = first.workload.data().train
+        self.batches = Batches.of(first)
+        model = first_model(first)
+        self.route = route(model, first.workload)
+        members = [member(trial, list(model.parameters())) for trial in trials]
+        self.stacks = [p.detach().expand(len(trials), *p.shape).clone().requires_grad_() for p in model.parameters()]
+        with torch.no_grad():
+            self.update = StackedStep(members, self.stacks)
+        self.schedules = [
+            (schedule(name, self.batches.budget), np.array([trial.schedule == name for trial in trials]))
+            for name in dict.fromkeys(trial.schedule for trial in trials)
+        ]
+        self.initial_rates = np.array([m.hyperparameters["lr"] for m in members])
+        self.steps = 0
+
+    def step(self, rows: Rows) -> np.ndarray:
+        """One update of each model from the mean gradient over these rows; returns each one's loss before it."""
+        reseed(self.trials[0].seed, "dropout", self.steps)
+        losses = self.backward(self.examples[rows])
+        self.steps += 1
+        self.update.run(self.steps, self._rates(self.steps - 1))
+        return losses
+
+    def backward(self, examples: Split) -> np.ndarray:
+        """Put the gradients of the mean losses over the examples in their place; returns the losses."""
+        total = np.zeros(len(self.trials))
+        for number, (piece, share) in enumerate(pieces(examples)):
+            losses = self.route.losses(self.stacks, piece, share, self.update.gradients, adding=number > 0)
+            total += share * losses.double().numpy()
+        return total
+
+    def _rates(self, k: int) -> np.ndarray:
+        rates = np.empty(len(self.trials))
+        for each, members in self.schedules:
+            rates[members] = each.rate(k, self.initial_rates[members])  # pyright: ignore[reportArgumentType]
+        return rates
+
+    def seconds(self, member: int) -> float:
+        """What the steps so far take this member alone."""
+        return self.steps * self.paces[member]
+
+    def gradient_norms(self) -> np.ndarray:
+        """The norm of each one's last gradient."""
+        norms = [torch.linalg.vector_norm(g.flatten(1), dim=1) for g in self.update.gradients]
+        return torch.linalg.vector_norm(torch.stack(norms), dim=0).double().numpy()
+
+    def freeze(self, members: Sequence[int]) -> None:
+        """These have come to their end: their models stay as they are."""
+        self.update.freeze(members)
+
+    @torch.no_grad()
+    def evaluate(self, split: Split, members: Sequence[int]) -> list[Judgement]:
+        """Mean loss and metric on a split, at the point where each model is judged."""
+        stacks = self.update.evaluation_points()
+        if len(members) < len(self.trials):
+            stacks = [stack[list(members)] for stack in stacks]
+        return judge(self.route, stacks, split)
+
+    def at_the_start(self, split: Split) -> Judgement:
+        """Mean loss and metric of the model before its first step."""
+        return at_the_start(self.trials[0], split)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {"steps": self.steps, "paces": self.paces, "stacks": self.stacks, "update": self.update.state()}
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of the same trials."""
+        self.steps, self.paces = state["steps"], state["paces"]
+        for stack, saved in zip(self.stacks, state["stacks"], strict=True):
+            stack.copy_(saved)
+        self.update.load(state["update"])
+
+
+def member(trial: Trial, params: list[nn.Parameter]) -> Member:
+    """What a trial's optimizer does, as a member of a stack; raises `NotStackable` when it does more than its rule."""
+    optimizer = optimizer_of(trial, params)
+    if not isinstance(optimizer, optim.Optimizer):
+        raise NotStackable(f"{type(optimizer).__name__} is not written as a rule")
+    (followed,), clip_norm = optimizer.followed()
+    if followed.maximize or followed.zero_gradient or followed.average is not None or clip_norm is not None:
+        raise NotStackable(f"{trial.contender} asks for more than its rule: clipping, averaging or climbing")
+    return Member(followed.rule, followed.hyperparameters)
+
+
+def pace(trial: Trial) -> float:
+    """Seconds that a step of this trial takes alone, measured on a few."""
+    training = Alone(trial)
+    rows = slice(0, min(training.batches.size, CHUNK))
+    times = []
+    while len(times) < WARM_UP_STEPS + 1 or (len(times) < ENOUGH_STEPS and sum(times) < ENOUGH_SECONDS):
+        before = training.time
+        training.step(rows)
+        times.append(training.time - before)
+    return median(times[WARM_UP_STEPS:]) * math.ceil(training.batches.size / CHUNK)
+
+
+def paces(trials: Sequence[Trial]) -> list[float]:
+    """The pace of each trial, measured once for each contender."""
+    measured: dict[str, float] = {}
+    for trial in trials:
+        if trial.contender not in measured:
+            measured[trial.contender] = pace(trial)
+    return [measured[trial.contender] for trial in trials]
