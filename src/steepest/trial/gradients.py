@@ -44,10 +44,10 @@ class Vmapped:
             buffer.add_(gradient) if adding else buffer.copy_(gradient)
         return losses.detach()
 
-    def judged(self, stacks: Sequence[Tensor], piece: Split) -> tuple[Tensor, Tensor]:
-        """Each member's mean loss and metric."""
+    def judged(self, stacks: Sequence[Tensor], piece: Split) -> list[Tensor]:
+        """Each member's mean loss, and its metric."""
         outputs = self._outputs(stacks, piece.inputs, training=False)
-        return tuple(self._each(f, outputs, piece.targets) for f in (self.workload.loss, self.workload.metric))
+        return [self._each(f, outputs, piece.targets) for f in (self.workload.loss, self.workload.metric)]
 
     def _outputs(self, stacks: Sequence[Tensor], inputs: Tensor, training: bool) -> Tensor:
         self.model.train(training)
@@ -139,7 +139,8 @@ class _Linear(torch.autograd.Function):
         return y.view(count, outputs, -1)
 
     @staticmethod
-    def backward(ctx, dy):
+    def backward(ctx, *grad_outputs):
+        (dy,) = grad_outputs
         weight, x = ctx.saved_tensors
         of_weight, of_bias = ctx.gradients
         dy, beta = dy.contiguous(), int(ctx.adding)
