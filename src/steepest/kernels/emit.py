@@ -141,7 +141,7 @@ class _Updates(_Chunks):
         self.width = LANE_BYTES // (4 if compute == "float32" else 8)
 
     def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
-        b, texts = self.builder, list(self.traced.program.scalars)
+        b, texts = self.builder, self.traced.program.scalars
         row = self._row(table, chunk, FIRST_ADDRESS + len(self.arrays))
         count = self._word(row, COUNT)
         first = b.mul(self._word(row, ROW), INT64(len(texts)))

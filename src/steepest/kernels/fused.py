@@ -8,6 +8,7 @@ import torch
 from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array, Job
 from steepest.kernels.trace import Traced, trace
 from steepest.kernels.update import Update, state_dtype, whole_update
+from steepest.kernels.watch import ADDRESS
 from steepest.rules.rule import Constants
 
 CHUNK = 16384  # elements: threads share the work evenly, and the cost of taking a chunk vanishes
@@ -70,9 +71,9 @@ class Pass:
         arrays = [Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items()]
         compute = _NAMES[state_dtype(first.parameter.dtype)]
         self.kernel = native.compiled(kernel_ir(traced, arrays, compute))
-        self.scalars = list(traced.program.scalars.values())
-        self.strides = [u.parameter.stride() for u in updates]
+        self.numbers, self.width = traced.numbers, len(traced.program.scalars)
         self.parameters = [u.parameter for u in updates]
+        self.laid_out_otherwise = [i for i, u in enumerate(updates) if layout(u.gradient) != layout(u.parameter)]
         self.column = FIRST_ADDRESS + list(first.tensors()).index("g")
         self._lay_out(updates)
         self.zero_gradient = first.zero_gradient
@@ -98,20 +99,26 @@ class Pass:
         occurring, own = np.unique(rows, return_inverse=True)
         self.rows = occurring.tolist()
         self.table[:, ROW] = own if self.index is None else own[self.index]
-        self.job = Job(self.table, np.zeros((len(self.rows), len(self.scalars))))
+        self.job = Job(self.table, np.zeros((len(self.rows), self.width)))
 
     def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
-        """Take these gradients into the table; one that is laid out otherwise than its parameter is copied first."""
+        """Take these gradients into the table; one that is laid out otherwise than its parameter is copied first.
+
+        They are laid out like those that the pass was made with.
+        """
         self._given = self._gradients = gradients
-        if list(map(torch.Tensor.stride, gradients)) != self.strides:
-            gradients = [_laid_out_like(p, g) for p, g in zip(self.parameters, gradients, strict=True)]
-            self._gradients = gradients
-        pointers = list(map(torch.Tensor.data_ptr, gradients))
+        if self.laid_out_otherwise:
+            self._gradients = gradients = list(gradients)
+            for i in self.laid_out_otherwise:
+                gradients[i] = torch.empty_like(self.parameters[i].detach()).copy_(gradients[i])
+        pointers = list(map(ADDRESS, gradients))
         if self.zero_gradient and len(set(pointers)) < len(pointers):  # shared by parameters: zeroed when all have read
             self._gradients = [g.clone() for g in gradients]
-            pointers = list(map(torch.Tensor.data_ptr, self._gradients))
-        addresses = np.array(pointers, dtype=np.int64)
-        self.table[:, self.column] = addresses if self.index is None else addresses[self.index] + self.offset
+            pointers = list(map(ADDRESS, self._gradients))
+        if self.index is None:
+            self.table[:, self.column] = pointers
+        else:
+            self.table[:, self.column] = np.array(pointers, dtype=np.int64)[self.index] + self.offset
 
     @property
     def _threads(self) -> int:
@@ -129,13 +136,9 @@ class Pass:
 
     def run(self, constants: Sequence[Constants]) -> None:
         """Perform the updates with, for each row, these constants."""
-        self.job.constants[:] = [[scalar.value(constants[row]) for scalar in self.scalars] for row in self.rows]
+        self.job.constants[:] = [self.numbers(**constants[row]) for row in self.rows]
         self.kernel.run(self.job, self._threads)
         if self.zero_gradient and self._gradients is not self._given:
             for g in self._given:
                 g.zero_()
         self._given = self._gradients = ()
-
-
-def _laid_out_like(p: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-    return g if layout(g) == layout(p) else torch.empty_like(p.detach()).copy_(g)

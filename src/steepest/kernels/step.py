@@ -5,8 +5,6 @@ import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import repeat
-from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -15,9 +13,8 @@ import torch
 from steepest.kernels import fused, plain
 from steepest.kernels.trace import NotTraceable
 from steepest.kernels.update import Update
+from steepest.kernels.watch import Watch
 from steepest.rules.rule import Constants
-
-_DTYPE, _SHAPE, _LAYOUT = attrgetter("dtype"), attrgetter("shape"), attrgetter("layout")
 
 
 class Step:
@@ -53,24 +50,17 @@ class Step:
         return (id(update.rule), dtypes, flags, tuple(constants))
 
     def _remember(self) -> None:
+        lasting = [u.parameter for u in self.updates]
+        lasting += [tensor for u in self.updates for name, tensor in u.tensors().items() if name != "g"]
+        self._watch = Watch(list(dict.fromkeys(lasting)), [u.gradient for u in self.updates])
         # this step's gradients are not kept: each step brings its own
         self.updates = [replace(u, gradient=u.parameter) for u in self.updates]
-        # an alias keeps the memory, so that an equal address means the same memory
-        self._aliases = [u.parameter.detach() for u in self.updates]
-        self._parameters = [u.parameter for u in self.updates]
-        self._places = _places(self._parameters)
         # autograd must learn that the parameters have changed
-        self._fused = [self._parameters[i] for indices, _ in self.passes for i in indices]
-        self._gradient_dtypes = [u.parameter.dtype for u in self.updates]
+        self._fused = [self.updates[i].parameter for indices, _ in self.passes for i in indices]
 
     def fits(self, gradients: Sequence[torch.Tensor]) -> bool:
-        """Whether parameters and gradients are still where and what they were when the step was prepared."""
-        return (
-            _places(self._parameters) == self._places
-            and list(map(_DTYPE, gradients)) == self._gradient_dtypes
-            and all(map(is_, map(_LAYOUT, gradients), repeat(torch.strided)))
-            and not any(map(torch.Tensor.is_neg, gradients))
-        )
+        """Whether everything is still where and what it was when the step was prepared, gradients of the same kinds."""
+        return self._watch.sees_no_change(gradients)
 
     def assign_rows(self, rows: np.ndarray) -> None:
         """Give each update another row of constants."""
@@ -99,25 +89,18 @@ class Step:
         for _, each in self.passes:
             each.run(constants)
         torch.autograd.graph.increment_version(self._fused)
-        with torch.set_grad_enabled(self.differentiable):
-            self._run_plainly(constants)
+        if self.plain:
+            with torch.set_grad_enabled(self.differentiable):
+                self._run_plainly(constants)
+        self._gradients = ()
 
     def _run_plainly(self, constants: Sequence[Constants]) -> None:
         for i in self.plain:
             plain.step(replace(self.updates[i], gradient=self._gradients[i]), constants)
-        self._gradients = ()
 
 
 def _wide(x: torch.Tensor) -> torch.dtype:
     return torch.complex128 if x.is_complex() else torch.float64
-
-
-def _places(tensors: Sequence[torch.Tensor]) -> list[Any]:
-    return [
-        *map(torch.Tensor.data_ptr, tensors),
-        *map(_SHAPE, tensors),
-        *map(torch.Tensor.stride, tensors),
-    ]
 
 
 def _program(update: Update, constants: Constants) -> Any:

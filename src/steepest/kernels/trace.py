@@ -5,12 +5,14 @@ Arithmetic among scalars alone is done once a step in double precision, as Pytho
 tensors; only its result enters the loop.
 """
 
-import operator
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from steepest.rules.rule import Constants, NotARule
+from steepest.rules.rule import NotARule
+from steepest.rules.verbs import sqrt
 
 
 class NotTraceable(TypeError):
@@ -19,50 +21,49 @@ class NotTraceable(TypeError):
 
 @dataclass(frozen=True)
 class Scalar:
-    """A number of the step: how to work it out from the constants, and how it reads."""
+    """A number of the step, by the Python expression that works it out from the constants."""
 
-    value: Callable[[Constants], float]
     text: str
 
-    def _with(self, other: Any, function: Callable[..., float], sign: str, swap: bool = False) -> Any:
+    def _with(self, other: Any, sign: str, swap: bool = False) -> Any:
         if isinstance(other, (Element, Condition)):
             return NotImplemented
         a, b = (scalar(other), self) if swap else (self, scalar(other))
-        return Scalar(lambda c: function(a.value(c), b.value(c)), f"({a.text} {sign} {b.text})")
+        return Scalar(f"({a.text} {sign} {b.text})")
 
     def __add__(self, other: Any) -> Any:
-        return self._with(other, operator.add, "+")
+        return self._with(other, "+")
 
     def __radd__(self, other: Any) -> Any:
-        return self._with(other, operator.add, "+", swap=True)
+        return self._with(other, "+", swap=True)
 
     def __sub__(self, other: Any) -> Any:
-        return self._with(other, operator.sub, "-")
+        return self._with(other, "-")
 
     def __rsub__(self, other: Any) -> Any:
-        return self._with(other, operator.sub, "-", swap=True)
+        return self._with(other, "-", swap=True)
 
     def __mul__(self, other: Any) -> Any:
-        return self._with(other, operator.mul, "*")
+        return self._with(other, "*")
 
     def __rmul__(self, other: Any) -> Any:
-        return self._with(other, operator.mul, "*", swap=True)
+        return self._with(other, "*", swap=True)
 
     def __truediv__(self, other: Any) -> Any:
-        return self._with(other, operator.truediv, "/")
+        return self._with(other, "/")
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._with(other, operator.truediv, "/", swap=True)
+        return self._with(other, "/", swap=True)
 
     def __pow__(self, other: Any) -> Any:
-        return self._with(other, operator.pow, "**")
+        return self._with(other, "**")
 
     def __neg__(self) -> "Scalar":
-        return Scalar(lambda c: -self.value(c), f"(-{self.text})")
+        return Scalar(f"(-{self.text})")
 
     def sqrt(self) -> "Scalar":
         """The square root, as `steepest.rules.verbs.sqrt` asks for it."""
-        return Scalar(lambda c: self.value(c) ** 0.5, f"sqrt{self.text}")
+        return Scalar(f"sqrt({self.text})")
 
     def __bool__(self) -> bool:
         raise NotTraceable("an `if` on a constant; what changes the structure belongs into a rule of its own")
@@ -75,7 +76,7 @@ def scalar(x: Any) -> Scalar:
     if isinstance(x, Scalar):
         return x
     if isinstance(x, (int, float)) and not isinstance(x, bool):
-        return Scalar(lambda _: float(x), repr(float(x)))
+        return Scalar(f"({float(x)!r})" if x < 0 else repr(float(x)))
     raise NotTraceable(f"{x!r} in a calculation; a rule computes with its arguments and plain numbers only")
 
 
@@ -86,12 +87,12 @@ class Program:
     inputs        names of the arrays that are read
     instructions  (operation, arguments): an argument is the number of an earlier value, inputs first, or a scalar's
                   text
-    scalars       the step's numbers that enter, by text
+    scalars       the step's numbers that enter: Python expressions of the constants
     """
 
     inputs: Sequence[str]
     instructions: list[tuple[str, tuple[int | str, ...]]] = field(default_factory=list)
-    scalars: dict[str, Scalar] = field(default_factory=dict)
+    scalars: list[str] = field(default_factory=list)
 
     def value(self, number: int) -> "Element":
         """The symbol of a value."""
@@ -107,9 +108,10 @@ class Program:
     def _argument(self, x: Any) -> int | str:
         if isinstance(x, (Element, Condition)):
             return x.number
-        x = scalar(x)
-        self.scalars.setdefault(x.text, x)
-        return x.text
+        text = scalar(x).text
+        if text not in self.scalars:
+            self.scalars.append(text)
+        return text
 
 
 class _Symbol:
@@ -193,7 +195,7 @@ class Element(_Symbol):
 
 class _Spread(Scalar):
     def __init__(self, of: Scalar) -> None:
-        super().__init__(of.value, of.text)
+        super().__init__(of.text)
 
     def maximum(self, other: Element) -> Element:
         return other.maximum(self)
@@ -205,6 +207,16 @@ class Traced:
 
     program: Program
     outputs: dict[str, int | str]
+    constants: tuple[str, ...]
+
+    @cached_property
+    def numbers(self) -> Callable[..., tuple[float, ...]]:
+        """The function of the constants, by name, that gives the program's scalars in their order.
+
+        The expressions are this module's own; floats go in and out, or NumPy arrays with an element for each row.
+        """
+        texts = "".join(f"{text}, " for text in self.program.scalars)
+        return eval(f"lambda {', '.join(self.constants)}: ({texts})", {"sqrt": sqrt, "inf": math.inf, "nan": math.nan})
 
     @property
     def text(self) -> str:
@@ -227,10 +239,11 @@ def trace(function: Callable[..., dict[str, Any]], inputs: Sequence[str], consta
     """
     program = Program(inputs)
     elements = {name: program.value(number) for number, name in enumerate(inputs)}
-    scalars = {name: Scalar(operator.itemgetter(name), name) for name in constants}
+    scalars = {name: Scalar(name) for name in constants}
     try:
         outputs = function(elements, scalars)
-        return Traced(program, {name: program._argument(x) for name, x in outputs.items()})
+        written = {name: program._argument(x) for name, x in outputs.items()}
+        return Traced(program, written, tuple(constants))
     except NotARule:
         raise
     except (TypeError, AttributeError, ValueError) as fault:

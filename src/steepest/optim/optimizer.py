@@ -8,8 +8,7 @@ import inspect
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import repeat
-from operator import attrgetter, is_
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar, cast
 
 import torch
@@ -94,6 +93,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _forget_plans(self) -> None:
         self._plans: dict[Any, Plan] = {}
+        self._latest: Plan | None = None
         self._counts: Counts | None = None
 
     # ---------------------------------------------------------------------------------------------- parameter groups
@@ -174,9 +174,10 @@ class Optimizer(torch.optim.Optimizer):
                 loss = closure()
         self._refuse_averages()
         if not self._found_inf():
-            plan, gradients = self._plan()
+            unscaling = self._unscaling()
+            plan, gradients = self._plan(unscaling is not None)
             if gradients:
-                plan.run(gradients, self._unscaling() or 1.0)
+                plan.run(gradients, unscaling or 1.0)
         return loss
 
     _watched_step = torch.optim.Optimizer.profile_hook_step(_step)
@@ -192,29 +193,44 @@ class Optimizer(torch.optim.Optimizer):
         scale = getattr(self, "grad_scale", None)
         return None if scale is None else 1.0 / float(scale)
 
-    def _plan(self) -> tuple[Plan, list[torch.Tensor]]:
-        """The plan for the parameters that have gradients now; everything is checked before it is made."""
-        params = [p for group in self.param_groups for p in group["params"]]
+    def _plan(self, unscaling: bool) -> tuple[Plan, Sequence[torch.Tensor]]:
+        """The plan for the parameters that have gradients now, and those gradients; checked before anything changes."""
+        groups = self.param_groups
+        params = [p for group in groups for p in group["params"]]
+        sizes = [len(group["params"]) for group in groups]
         every = list(map(_GRADIENT, params))
-        absent = tuple(map(is_, every, repeat(None)))
-        gradients = [g for g in every if g is not None] if any(absent) else every
-        which = (self._unscaling() is None, absent)
-        options = [value for group in self.param_groups for value in group.values()]
-        known = self._plans.get(which)
-        sizes = [len(group["params"]) for group in self.param_groups]
-        if not (known and known.fits(params, sizes, gradients, self.state.values())):
-            known = self._plans[which] = self._make_plan(params)
-            known.follows(options, self._options_can_change())
-        elif not known.has_read(options):
-            self._refuse_eval_mode()
-            groups, clip_norm = self.followed()
-            if known.needs_other_kernels(groups, clip_norm):
-                known = self._plans[which] = self._make_plan(params)
-            known.groups, known.clip_norm = groups, clip_norm
-            known.follows(options, self._options_can_change())
+        options = [value for group in groups for value in group.values()]
+        states = self.state.values()
+        plan = self._latest
+        gradients = plan.gradients(params, sizes, every, states) if plan and plan.unscaling == unscaling else None
+        if plan is None or gradients is None:
+            which = (unscaling, tuple(g is None for g in every))
+            plan = self._plans.get(which)
+            gradients = plan.gradients(params, sizes, every, states) if plan else None
+            if plan is None or gradients is None:
+                plan, gradients = self._make_plan(params, unscaling), [g for g in every if g is not None]
+                plan.follows(options, self._options_can_change())
+            self._keep(which, plan)
+        if not plan.has_read(options):
+            plan = self._read_again(plan, params, options)
+        return plan, gradients
+
+    def _keep(self, which: Any, plan: Plan) -> None:
+        self._plans[which] = self._latest = plan
         if len(self._plans) > PLANS_KEPT:
-            self._plans = {which: known}
-        return known, gradients
+            self._plans = {which: plan}
+
+    def _read_again(self, plan: Plan, params: list[torch.Tensor], options: list[Any]) -> Plan:
+        """The plan under the options of now: with other numbers, or, where these need other kernels, a new one."""
+        self._refuse_eval_mode()
+        groups, clip_norm = self.followed()
+        if plan.needs_other_kernels(groups, clip_norm):
+            which = next(key for key, known in self._plans.items() if known is plan)
+            plan = self._make_plan(params, plan.unscaling)
+            self._keep(which, plan)
+        plan.groups, plan.clip_norm = groups, clip_norm
+        plan.follows(options, self._options_can_change())
+        return plan
 
     def _refuse_averages(self) -> None:
         if self._averaging:
@@ -241,7 +257,7 @@ class Optimizer(torch.optim.Optimizer):
         return groups, _one_for_all([clip_norm for _, _, clip_norm, _ in read])
 
     @torch.no_grad()
-    def _make_plan(self, params: list[torch.Tensor]) -> Plan:
+    def _make_plan(self, params: list[torch.Tensor], unscaling: bool) -> Plan:
         self._refuse_eval_mode()
         groups, clip_norm = self.followed()
         for followed, group in zip(groups, self.param_groups, strict=True):
@@ -264,7 +280,7 @@ class Optimizer(torch.optim.Optimizer):
             list(self.state.values()),
             self._counts,
             clip_norm=clip_norm,
-            scaled=self._unscaling() is not None,
+            unscaling=unscaling,
             differentiable=self.defaults["differentiable"],
         )
 

@@ -4,8 +4,9 @@ A plan is made for one set of parameters that have gradients, and serves every l
 nothing has been exchanged behind its back; then a step has hardly anything left to do in Python.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from operator import is_
 from typing import Any
@@ -29,6 +30,11 @@ class Followed:
     maximize: bool
     average: float | None
     zero_gradient: bool
+
+    @cached_property
+    def constants(self) -> Callable[[int, Mapping[str, float]], Constants]:
+        """The rule's constants as a function of t and memory."""
+        return self.rule.bind(self.hyperparameters)
 
     @property
     def structure(self) -> tuple[Any, ...]:
@@ -85,11 +91,15 @@ class Plan:
         every_state: Sequence[dict[str, Any]],
         counts: Counts,
         clip_norm: float | None,
-        scaled: bool,
+        unscaling: bool,
         differentiable: bool,
     ) -> None:
         self.params, self.sizes, self.groups, self.members = params, sizes, groups, members
-        self.clip_norm, self.scaled, self.differentiable = clip_norm, scaled or clip_norm is not None, differentiable
+        self.clip_norm, self.differentiable = clip_norm, differentiable
+        self.unscaling, self.scaled = unscaling, unscaling or clip_norm is not None
+        taking_part = {id(m.parameter) for m in members}
+        self._present = [i for i, p in enumerate(params) if id(p) in taking_part]
+        self._absent = [i for i, p in enumerate(params) if id(p) not in taking_part]
         rules = [groups[m.group].rule for m in members]
         self._counting = np.array([rule.counts_steps for rule in rules], dtype=bool)
         self._all_count = bool(self._counting.all())
@@ -123,24 +133,32 @@ class Plan:
             g.structure for g in self.groups
         ]
 
-    def fits(
+    def gradients(
         self,
         params: Sequence[torch.Tensor],
         sizes: Sequence[int],
-        gradients: Sequence[torch.Tensor],
+        every: Sequence[torch.Tensor | None],
         states: Collection[dict[str, Any]],
-    ) -> bool:
-        """Whether parameters, states and memory are still those that the plan was made for."""
+    ) -> Sequence[torch.Tensor] | None:
+        """The members' gradients, if parameters, states and memory are still those that the plan was made for.
+
+        every: the gradient of each parameter, None where it has none.
+        """
+        if sizes != self.sizes or len(states) != len(self._every_state) or not all(map(is_, params, self.params)):
+            return None
+        gradients: Any = every
+        if self._absent:
+            if any(every[i] is not None for i in self._absent):
+                return None
+            gradients = [every[i] for i in self._present]
         values = list(chain.from_iterable(map(dict.values, self._states)))
-        return (
-            sizes == self.sizes
-            and all(map(is_, params, self.params))
-            and len(states) == len(self._every_state)
-            and all(map(is_, states, self._every_state))
+        fits = (
+            all(map(is_, states, self._every_state))
             and len(values) == len(self._values)
             and all(map(is_, values, self._values))
             and (self._step is None or self._step.fits(gradients))
         )
+        return gradients if fits else None
 
     def run(self, gradients: Sequence[torch.Tensor], gradient_scale: float = 1.0) -> None:
         """One step: count, work out each row's constants, and let the kernels do the rest."""
@@ -196,9 +214,11 @@ class Plan:
     def _constants(self, row: tuple[int, int, list[int]]) -> Constants:
         group, t, members = row
         followed = self.groups[group]
-        first = self.members[members[0]].state
-        memory = {name: float(first[name]) for name in followed.rule.memory}
-        constants = followed.rule.constants(t, followed.hyperparameters, memory)
+        memory = {}
+        if followed.rule.memory:
+            first = self.members[members[0]].state
+            memory = {name: float(first[name]) for name in followed.rule.memory}
+        constants = followed.constants(t, memory)
         for name in memory:
             for index in members:
                 self.members[index].state[name].fill_(constants[name])

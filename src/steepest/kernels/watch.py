@@ -1,0 +1,61 @@
+"""Notices when tensors are no longer what they were, or no longer lie where they lay."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+try:
+    from torch._C._dynamo.guards import TensorGuards
+except ImportError:  # torch keeps this to itself; without it the same is compared in Python, which takes longer
+    TensorGuards = None
+
+ADDRESS = torch.Tensor.data_ptr
+
+
+class Watch:
+    """What tensors were when the watch began: their types, dtypes, devices, layouts, sizes, strides, and places.
+
+    lasting  tensors that stay from step to step: an equal address means the same memory, since an alias keeps it
+    passing  tensors that each step brings anew: they must be of the same kinds, wherever they lie
+    """
+
+    def __init__(self, lasting: Sequence[torch.Tensor], passing: Sequence[torch.Tensor]) -> None:
+        self._lasting = list(lasting)
+        self._aliases = [x.detach() for x in lasting]
+        self._addresses = list(map(ADDRESS, lasting))
+        together = (*lasting, *passing)
+        self._kinds = list(map(_kind, together))
+        self._strided = all(x.layout == torch.strided for x in together)
+        self._begin(together)
+
+    def _begin(self, together: Sequence[torch.Tensor]) -> None:
+        fast = TensorGuards is not None and self._strided
+        self._same: Any = (
+            TensorGuards(*together, dynamic_dims_sizes=None, dynamic_dims_strides=None).check if fast else _never
+        )
+
+    def sees_no_change(self, passing: Sequence[torch.Tensor]) -> bool:
+        """Whether the lasting tensors are what and where they were, and these passing ones of the kinds that were."""
+        return (
+            list(map(ADDRESS, self._lasting)) == self._addresses  # first: the most likely change
+            and (self._same(*self._lasting, *passing) or self._same_by_hand((*self._lasting, *passing)))
+        )
+
+    def _same_by_hand(self, together: Sequence[torch.Tensor]) -> bool:
+        """The fast way also says no when grad mode has changed; then it begins again."""
+        if list(map(_kind, together)) != self._kinds:
+            return False
+        self._begin(together)
+        return True
+
+
+def _never(*_: Any) -> bool:
+    return False
+
+
+def _kind(x: Any) -> Any:
+    if not isinstance(x, torch.Tensor):
+        return None
+    strides = x.stride() if x.layout == torch.strided else None
+    return (x.dtype, x.device, x.layout, x.shape, strides, x.is_neg(), x.is_conj())
