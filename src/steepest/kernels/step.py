@@ -50,9 +50,10 @@ class Step:
         return (id(update.rule), dtypes, flags, tuple(constants))
 
     def _remember(self) -> None:
-        lasting = [u.parameter for u in self.updates]
-        lasting += [tensor for u in self.updates for name, tensor in u.tensors().items() if name != "g"]
-        self._watch = Watch(list(dict.fromkeys(lasting)), [u.gradient for u in self.updates])
+        parameters = [u.parameter for u in self.updates]
+        every = [tensor for u in self.updates for name, tensor in u.tensors().items() if name != "g"]
+        slots = list(dict.fromkeys(every).keys() - dict.fromkeys(parameters).keys())
+        self._watch = Watch(parameters, slots, [u.gradient for u in self.updates])
         # this step's gradients are not kept: each step brings its own
         self.updates = [replace(u, gradient=u.parameter) for u in self.updates]
         # autograd must learn that the parameters have changed

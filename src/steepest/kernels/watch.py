@@ -14,17 +14,21 @@ ADDRESS = torch.Tensor.data_ptr
 
 
 class Watch:
-    """What tensors were when the watch began: their types, dtypes, devices, layouts, sizes, strides, and places.
+    """What tensors were when the watch began: their dtypes, devices, layouts, sizes and strides, and their places.
 
-    lasting  tensors that stay from step to step: an equal address means the same memory, since an alias keeps it
-    passing  tensors that each step brings anew: they must be of the same kinds, wherever they lie
+    parameters  they stay from step to step, what and where they are
+    slots       nobody else reshapes them, so only their places are watched
+    gradients   each step brings them anew: they must be of the same kinds, wherever they lie
     """
 
-    def __init__(self, lasting: Sequence[torch.Tensor], passing: Sequence[torch.Tensor]) -> None:
-        self._lasting = list(lasting)
-        self._aliases = [x.detach() for x in lasting]
-        self._addresses = list(map(ADDRESS, lasting))
-        together = (*lasting, *passing)
+    def __init__(
+        self, parameters: Sequence[torch.Tensor], slots: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
+    ) -> None:
+        self._parameters = list(parameters)
+        self._lasting = [*parameters, *slots]
+        self._aliases = [x.detach() for x in self._lasting]  # they keep the memory, so an equal address is the same
+        self._addresses = list(map(ADDRESS, self._lasting))
+        together = (*parameters, *gradients)
         self._kinds = list(map(_kind, together))
         self._strided = all(x.layout == torch.strided for x in together)
         self._begin(together)
@@ -35,11 +39,10 @@ class Watch:
             TensorGuards(*together, dynamic_dims_sizes=None, dynamic_dims_strides=None).check if fast else _never
         )
 
-    def sees_no_change(self, passing: Sequence[torch.Tensor]) -> bool:
-        """Whether the lasting tensors are what and where they were, and these passing ones of the kinds that were."""
-        return (
-            list(map(ADDRESS, self._lasting)) == self._addresses  # first: the most likely change
-            and (self._same(*self._lasting, *passing) or self._same_by_hand((*self._lasting, *passing)))
+    def sees_no_change(self, gradients: Sequence[torch.Tensor]) -> bool:
+        """Whether all is what and where it was, and these gradients are of the kinds that were."""
+        return list(map(ADDRESS, self._lasting)) == self._addresses and (
+            self._same(*self._parameters, *gradients) or self._same_by_hand((*self._parameters, *gradients))
         )
 
     def _same_by_hand(self, together: Sequence[torch.Tensor]) -> bool:

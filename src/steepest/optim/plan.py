@@ -102,7 +102,7 @@ class Plan:
         self._absent = [i for i, p in enumerate(params) if id(p) not in taking_part]
         rules = [groups[m.group].rule for m in members]
         self._counting = np.array([rule.counts_steps for rule in rules], dtype=bool)
-        self._all_count = bool(self._counting.all())
+        self._all_count, self._none_counts = bool(self._counting.all()), not self._counting.any()
         self._fresh = np.array([m.is_new for m in members], dtype=bool)
         self._counts = counts
         self._places = _as_slice(
@@ -113,6 +113,7 @@ class Plan:
         self._every_state = every_state
         self._values = list(chain.from_iterable(map(dict.values, self._states)))
         self._pattern: bytes | None = None
+        self._settled: list[tuple[int, int, list[int]]] = []  # the rows of every later step, once they stay as they are
         self._step: kernels.Step | None = None
 
     def follows(self, options: list[Any], can_change: bool) -> None:
@@ -162,7 +163,7 @@ class Plan:
 
     def run(self, gradients: Sequence[torch.Tensor], gradient_scale: float = 1.0) -> None:
         """One step: count, work out each row's constants, and let the kernels do the rest."""
-        rows = self._rows(self._count())
+        rows = self._rows()
         constants = [self._constants(row) for row in rows]
         if self._step is None:
             members = zip(self.members, gradients, self._row_of, strict=True)
@@ -183,6 +184,8 @@ class Plan:
 
     def _count(self) -> np.ndarray:
         """The number of this step for each member; a rule that does not count is told 1, then 2 for ever."""
+        if self._none_counts:
+            return np.where(self._fresh, 1.0, 2.0)
         self._counts.array[self._places] += 1
         if self._all_count:
             return self._counts.array[self._places]
@@ -190,14 +193,20 @@ class Plan:
         t[self._counting] = self._counts.array[self._places]
         return t
 
-    def _rows(self, t: np.ndarray) -> list[tuple[int, int, list[int]]]:
+    def _rows(self) -> list[tuple[int, int, list[int]]]:
         """Members of one group at the same step, with the same memory, share a row: (group, t, members)."""
+        if self._settled:
+            return self._settled
+        t = self._count()
         pattern = (t - t[0]).tobytes()
         if pattern != self._pattern or self._remembering:
             self._pattern = pattern
             self._share_rows(t)
             self._fresh[:] = False
-        return [(group, int(t[members[0]]), members) for group, members in self._shared]
+        rows = [(group, int(t[members[0]]), members) for group, members in self._shared]
+        if self._none_counts and t.min() > 1 and not self._remembering:
+            self._settled = rows
+        return rows
 
     def _share_rows(self, t: np.ndarray) -> None:
         rows: dict[Any, list[int]] = {}
