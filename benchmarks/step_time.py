@@ -10,6 +10,7 @@ import gc
 import json
 import math
 import platform
+import random
 import statistics
 import time
 from pathlib import Path
@@ -62,16 +63,21 @@ def contenders(name, options, shapes, compiled):
 
 
 def medians(steps, repeats):
-    """Median seconds of each, taken in turn so that a change of the machine's speed meets all alike."""
+    """Median seconds of each, in turn so that a change of the machine's speed meets all alike.
+
+    Each round has an order of its own: whoever follows a contender that has filled the caches pays for it.
+    """
     for step in steps.values():
         for _ in range(3):
             step()
     times = {name: [] for name in steps}
+    shuffled, order = list(steps), random.Random(0)
     gc.disable()
     for _ in range(repeats):
-        for name, step in steps.items():
+        order.shuffle(shuffled)
+        for name in shuffled:
             start = time.perf_counter()
-            step()
+            steps[name]()
             times[name].append(time.perf_counter() - start)
     gc.enable()
     return {name: statistics.median(values) for name, values in times.items()}

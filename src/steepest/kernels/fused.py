@@ -11,7 +11,8 @@ from steepest.kernels.update import Update, state_dtype, whole_update
 from steepest.kernels.watch import ADDRESS
 from steepest.rules.rule import Constants
 
-CHUNK = 16384  # elements: threads share the work evenly, and the cost of taking a chunk vanishes
+SMALLEST_CHUNK, LARGEST_CHUNK = 16384, 2**20  # elements: taking a chunk costs little, memory likes long stretches
+CHUNKS = 64  # as many as leave no thread idle for long
 SERIAL = 40_000  # elements below which waking a second thread costs more than it brings
 
 OF_THE_PARAMETER = ("theta", "g", "point")  # arrays of the parameter's dtype; the others are of the state's
@@ -50,6 +51,11 @@ def is_dense(x: torch.Tensor) -> bool:
     return True
 
 
+def chunk_size(elements: int) -> int:
+    """How many elements a thread takes at once: it depends on the work alone, so sums do not depend on the threads."""
+    return min(LARGEST_CHUNK, max(SMALLEST_CHUNK, elements // CHUNKS // 1024 * 1024))
+
+
 def program(update: Update, constants: Constants) -> Traced:
     """The instructions of this kind of update; raises `NotTraceable` for a rule that cannot be compiled."""
     read = [name for name in update.tensors() if name != "point"]
@@ -81,7 +87,8 @@ class Pass:
 
     def _lay_out(self, updates: Sequence[Update]) -> None:
         sizes = [u.parameter.numel() for u in updates]
-        pieces = [(i, start, min(CHUNK, n - start)) for i, n in enumerate(sizes) for start in range(0, n, CHUNK)]
+        chunk = chunk_size(sum(sizes))
+        pieces = [(i, start, min(chunk, n - start)) for i, n in enumerate(sizes) for start in range(0, n, chunk)]
         index, start, count = np.array(pieces, dtype=np.int64).reshape(-1, 3).T
         tensors = [list(u.tensors().values()) for u in updates]
         self.table = np.empty((len(pieces), FIRST_ADDRESS + len(tensors[0])), dtype=np.int64)
