@@ -182,8 +182,8 @@ class _Pass:
         table = self.fused.job.constants
         for kind, rows in self.kinds:
             constants = kind.constants(t, rates)
-            for column, scalar in enumerate(self.fused.scalars):
-                table[rows, column] = scalar.value(constants)
+            for column, numbers in enumerate(self.fused.numbers(**constants)):
+                table[rows, column] = numbers
         self.fused.kernel.run(self.fused.job, self.fused._threads)
 
     def freeze(self, members: Sequence[int]) -> None:

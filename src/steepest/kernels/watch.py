@@ -34,10 +34,9 @@ class Watch:
         self._begin(together)
 
     def _begin(self, together: Sequence[torch.Tensor]) -> None:
-        fast = TensorGuards is not None and self._strided
-        self._same: Any = (
-            TensorGuards(*together, dynamic_dims_sizes=None, dynamic_dims_strides=None).check if fast else _never
-        )
+        self._same: Any = _never
+        if TensorGuards is not None and self._strided:
+            self._same = TensorGuards(*together, dynamic_dims_sizes=None, dynamic_dims_strides=None).check
 
     def sees_no_change(self, gradients: Sequence[torch.Tensor]) -> bool:
         """Whether all is what and where it was, and these gradients are of the kinds that were."""

@@ -148,13 +148,6 @@ class Rule:
         self, t: int, hyperparameters: Mapping[str, float], memory: Mapping[str, float] | None = None
     ) -> Constants:
         """The numbers of step t (from 1): everything that is the same for all weights, in double precision."""
-<<<<<<< HEAD
-        known = {**self.defaults, **hyperparameters, **(self.memory if memory is None else memory), "t": t}
-        constants = self.prepare(**{name: known[name] for name in arguments(self.prepare)})
-        if weight_decay := known.get("weight_decay", 0.0):
-            beside = self.decay != "coupled"
-            constants["decoupled" if beside else "coupled"] = weight_decay * self._decay_rate(known)
-=======
         return self.bind(hyperparameters)(t, self.memory if memory is None else memory)
 
     def bind(self, hyperparameters: Mapping[str, float]) -> Callable[[int, Mapping[str, float]], Constants]:
@@ -165,16 +158,16 @@ class Rule:
         told_t = {"t"} & set(asked)
         remembered = [name for name in asked if name in self.memory]
         weight_decay = known.get("weight_decay", 0.0)
-        decay = weight_decay and weight_decay * (known["lr"] if self.decay == "decoupled" else 1.0)
+        decay = weight_decay and weight_decay * self._decay_rate(known)
+        where = "coupled" if self.decay == "coupled" else "decoupled"
 
         def constants(t: int, memory: Mapping[str, float]) -> Constants:
             given = {**fixed, **{name: memory[name] for name in remembered}} if remembered else fixed
             prepared = self.prepare(t=t, **given) if told_t else self.prepare(**given)
             if weight_decay:
-                prepared[self.decay] = decay
+                prepared[where] = decay
             return prepared
 
->>>>>>> 94a5f3c (A step looks at each tensor once: torch's own guards for kinds, addresses for places; constants from one compiled expression)
         return constants
 
     def _decay_rate(self, known: Mapping[str, float]) -> float:
