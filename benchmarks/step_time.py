@@ -6,16 +6,12 @@ Prints a table of medians in microseconds and of ratios (best of torch / ours); 
 """
 
 import argparse
-import gc
 import json
 import math
-import platform
-import random
-import statistics
-import time
 from pathlib import Path
 
 import torch
+from turns import machine, medians
 
 from steepest import optim
 
@@ -62,27 +58,6 @@ def contenders(name, options, shapes, compiled):
     return steps
 
 
-def medians(steps, repeats):
-    """Median seconds of each, in turn so that a change of the machine's speed meets all alike.
-
-    Each round has an order of its own: whoever follows a contender that has filled the caches pays for it.
-    """
-    for step in steps.values():
-        for _ in range(3):
-            step()
-    times = {name: [] for name in steps}
-    shuffled, order = list(steps), random.Random(0)
-    gc.disable()
-    for _ in range(repeats):
-        order.shuffle(shuffled)
-        for name in shuffled:
-            start = time.perf_counter()
-            steps[name]()
-            times[name].append(time.perf_counter() - start)
-    gc.enable()
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def copying(shapes, passes):
     """A loop that copies as many bytes as the step reads and writes, on the same threads."""
     count = sum(math.prod(shape) for shape in shapes) * passes // 2
@@ -99,7 +74,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=0, help="default: 200 for small models, 20 for large ones")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(machine())
     rows = []
     for shape in arguments.shapes.split(","):
         shapes = SHAPES[shape]
@@ -123,7 +98,7 @@ def main():
                 f"{shape:12}{method:9} {times}   torch/ours {row['ratio']:5.2f}   copy/ours {row['of_copy']:.2f}",
                 flush=True,
             )
-    mean = math.exp(statistics.mean(math.log(row["ratio"]) for row in rows))
+    mean = math.exp(math.fsum(math.log(row["ratio"]) for row in rows) / len(rows))
     print(f"geometric mean of (best of torch / ours): {mean:.2f}; least: {min(row['ratio'] for row in rows):.2f}")
     if arguments.out:
         arguments.out.write_text(json.dumps({"geometric_mean": mean, "rows": rows}, indent=1))
