@@ -16,6 +16,8 @@ LANE_BYTES = 64  # one vector of the widest machines; LLVM splits it where regis
 INT64, INT32, INT16, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(16), ir.IntType(1)
 POINTER = ir.PointerType()
 
+Entry = Callable[[int], ir.Value]  # a chunk's number in a column of the table
+
 REAL = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 
 
@@ -31,14 +33,14 @@ def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str) -> str:
     return str(module)
 
 
-def squares_ir(dtype: str, column: int, columns: int) -> str:
+def squares_ir(dtype: str, column: int) -> str:
     """LLVM's text of a kernel that adds up the squares of one array, chunk by chunk, in double precision.
 
     The job's constants are the place for the sums, one a chunk, so that the total does not depend on who did what.
     """
     module = ir.Module(name="steepest")
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
-    _Squares(function, dtype, column, columns).emit()
+    _Squares(function, dtype, column).emit()
     return str(module)
 
 
@@ -46,6 +48,7 @@ class _Chunks:
     """A kernel that takes chunk after chunk of a job until none is left."""
 
     width: int
+    chunk: ir.Value  # the number of the chunk at hand
 
     def __init__(self, function: ir.Function) -> None:
         self.function = function
@@ -60,20 +63,21 @@ class _Chunks:
         chunk = b.atomic_rmw("add", job, INT64(1), "monotonic")
         b.cbranch(b.icmp_signed("<", chunk, chunks), work, done)
         b.position_at_end(work)
-        self._chunk(b.inttoptr(table, POINTER), chunk, b.inttoptr(constants, POINTER))
+        table = b.inttoptr(table, POINTER)
+        self.chunk = chunk
+        self._chunk(
+            lambda column: self._word(table, b.add(b.mul(INT64(column), chunks), chunk)), b.inttoptr(constants, POINTER)
+        )
         b.branch(fetch)
         b.position_at_end(done)
         b.ret_void()
 
-    def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
+    def _chunk(self, entry: "Entry", constants: ir.Value) -> None:
         raise NotImplementedError
 
     def _word(self, base: ir.Value, index: Any) -> ir.Value:
         index = INT64(index) if isinstance(index, int) else index
         return self.builder.load(self.builder.gep(base, [index], source_etype=INT64), typ=INT64)
-
-    def _row(self, table: ir.Value, chunk: ir.Value, columns: int) -> ir.Value:
-        return self.builder.gep(table, [self.builder.mul(chunk, INT64(columns))], source_etype=INT64)
 
     def _loop(
         self,
@@ -105,21 +109,20 @@ class _Chunks:
 class _Squares(_Chunks):
     width = LANE_BYTES // 4
 
-    def __init__(self, function: ir.Function, dtype: str, column: int, columns: int) -> None:
+    def __init__(self, function: ir.Function, dtype: str, column: int) -> None:
         super().__init__(function)
-        self.dtype, self.column, self.columns = dtype, column, columns
+        self.dtype, self.column = dtype, column
 
-    def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
+    def _chunk(self, entry: "Entry", constants: ir.Value) -> None:
         b, real = self.builder, REAL["float64"]
-        row = self._row(table, chunk, self.columns)
-        base, count = b.inttoptr(self._word(row, self.column), POINTER), self._word(row, COUNT)
+        base, count = b.inttoptr(entry(self.column), POINTER), entry(COUNT)
         whole = b.and_(count, INT64(-self.width))
         zeros = ir.Constant(ir.VectorType(real, self.width), [0.0] * self.width)
         sums = self._loop(INT64(0), whole, self.width, self._adder(base, self.width), zeros)
         total = self._loop(whole, count, 1, self._adder(base, 1), ir.Constant(real, 0.0))
         for lane in range(self.width):
             total = b.fadd(total, b.extract_element(sums, INT32(lane)))
-        b.store(total, b.gep(constants, [chunk], source_etype=real))
+        b.store(total, b.gep(constants, [self.chunk], source_etype=real))
 
     def _adder(self, base: ir.Value, lanes: int) -> Callable[[ir.Value, Any], ir.Value]:
         b, compute = self.builder, REAL["float64" if self.dtype == "float64" else "float32"]
@@ -140,13 +143,12 @@ class _Updates(_Chunks):
         self.real = REAL[compute]
         self.width = LANE_BYTES // (4 if compute == "float32" else 8)
 
-    def _chunk(self, table: ir.Value, chunk: ir.Value, constants: ir.Value) -> None:
+    def _chunk(self, entry: "Entry", constants: ir.Value) -> None:
         b, texts = self.builder, self.traced.program.scalars
-        row = self._row(table, chunk, FIRST_ADDRESS + len(self.arrays))
-        count = self._word(row, COUNT)
-        first = b.mul(self._word(row, ROW), INT64(len(texts)))
+        count = entry(COUNT)
+        first = b.mul(entry(ROW), INT64(len(texts)))
         numbers = b.gep(constants, [first], source_etype=REAL["float64"])
-        bases = {a.name: b.inttoptr(self._word(row, FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
+        bases = {a.name: b.inttoptr(entry(FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
         scalars = {text: self._constant(numbers, k) for k, text in enumerate(texts)}
         whole = b.and_(count, INT64(-self.width))
         for start, stop, lanes in ((INT64(0), whole, self.width), (whole, count, 1)):

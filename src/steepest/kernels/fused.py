@@ -1,6 +1,8 @@
 """One pass over memory for a whole model: a table of addresses, a row of numbers for each set of constants."""
 
+import struct
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -91,22 +93,27 @@ class Pass:
         pieces = [(i, start, min(chunk, n - start)) for i, n in enumerate(sizes) for start in range(0, n, chunk)]
         index, start, count = np.array(pieces, dtype=np.int64).reshape(-1, 3).T
         tensors = [list(u.tensors().values()) for u in updates]
-        self.table = np.empty((len(pieces), FIRST_ADDRESS + len(tensors[0])), dtype=np.int64)
-        self.table[:, COUNT] = count
+        self.table = np.empty((FIRST_ADDRESS + len(tensors[0]), len(pieces)), dtype=np.int64)
+        self.table[COUNT] = count
         for column, each in enumerate(zip(*tensors, strict=True), FIRST_ADDRESS):
             offset = start * each[0].element_size()
-            self.table[:, column] = np.array([t.data_ptr() for t in each], dtype=np.int64)[index] + offset
+            self.table[column] = np.array([t.data_ptr() for t in each], dtype=np.int64)[index] + offset
             if column == self.column:
                 self.offset = offset
         self.index = None if index.tolist() == list(range(len(updates))) else index
         self.elements = sum(sizes)
+        self._gradient_column = self.table[self.column].data
+        self._pack_gradients = struct.Struct(f"{len(sizes)}q").pack_into
 
     def assign_rows(self, rows: np.ndarray) -> None:
         """Give each update another row of the step's constants; the table counts only the rows that occur here."""
         occurring, own = np.unique(rows, return_inverse=True)
         self.rows = occurring.tolist()
-        self.table[:, ROW] = own if self.index is None else own[self.index]
-        self.job = Job(self.table, np.zeros((len(self.rows), self.width)))
+        self.table[ROW] = own if self.index is None else own[self.index]
+        constants = np.zeros((len(self.rows), self.width))
+        self.job = Job(self.table, constants)
+        self._constants = constants.data
+        self._pack_constants = struct.Struct(f"{constants.size}d").pack_into
 
     def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
         """Take these gradients into the table; one that is laid out otherwise than its parameter is copied first.
@@ -123,9 +130,9 @@ class Pass:
             self._gradients = [g.clone() for g in gradients]
             pointers = list(map(ADDRESS, self._gradients))
         if self.index is None:
-            self.table[:, self.column] = pointers
+            self._pack_gradients(self._gradient_column, 0, *pointers)
         else:
-            self.table[:, self.column] = np.array(pointers, dtype=np.int64)[self.index] + self.offset
+            self.table[self.column] = np.array(pointers, dtype=np.int64)[self.index] + self.offset
 
     @property
     def _threads(self) -> int:
@@ -136,14 +143,15 @@ class Pass:
         from steepest.kernels import native
         from steepest.kernels.emit import squares_ir
 
-        job = Job(self.table, np.zeros(len(self.table)))
+        job = Job(self.table, np.zeros(self.table.shape[1]))
         dtype = _NAMES[self.parameters[0].dtype]
-        native.compiled(squares_ir(dtype, self.column, self.table.shape[1])).run(job, self._threads)
+        native.compiled(squares_ir(dtype, self.column)).run(job, self._threads)
         return float(job.constants.sum())
 
     def run(self, constants: Sequence[Constants]) -> None:
         """Perform the updates with, for each row, these constants."""
-        self.job.constants[:] = [self.numbers(**constants[row]) for row in self.rows]
+        numbers = [self.numbers(**constants[row]) for row in self.rows]
+        self._pack_constants(self._constants, 0, *chain.from_iterable(numbers))
         self.kernel.run(self.job, self._threads)
         if self.zero_gradient and self._gradients is not self._given:
             for g in self._given:

@@ -188,8 +188,8 @@ class _Pass:
 
     def freeze(self, members: Sequence[int]) -> None:
         """A chunk of length 0 is nothing to do."""
-        member_of = np.array(self.fused.rows)[self.fused.table[:, ROW]]
-        self.fused.table[np.isin(member_of, list(members)), COUNT] = 0
+        member_of = np.array(self.fused.rows)[self.fused.table[ROW]]
+        self.fused.table[COUNT, np.isin(member_of, list(members))] = 0
 
 
 def _slots(member: Member, parameter: torch.Tensor) -> tuple[torch.Tensor, ...]:
