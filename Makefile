@@ -5,16 +5,18 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 WORKERS ?= 2
+BENCH ?= step_time training_step beside_the_rule first_step
 
 PACKAGE := pyproject.toml constraints.txt
 
-.PHONY: help race test check format import-cost test-lowest clean
+.PHONY: help race test check format bench import-cost test-lowest clean
 
 help:
 	@echo "make race         build .venv, then race the optimizers on MNIST"
 	@echo "make test         build .venv, then run every check and every test"
 	@echo "make check        the checks alone: style, format, types, imports"
 	@echo "make format       write the files in the house format"
+	@echo "make bench        every benchmark in turn: about ten minutes on an idle machine; BENCH=step_time for one"
 	@echo "make import-cost  print what importing steepest costs beyond torch"
 	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
 	@echo "make clean        remove what these commands made"
@@ -37,6 +39,9 @@ format: $(VENV)/dev.installed
 
 import-cost: $(VENV)/dev.installed
 	$(VENV)/bin/python scripts/import_cost.py
+
+bench: $(VENV)/dev.installed
+	set -e; for each in $(BENCH); do echo "== $$each"; $(VENV)/bin/python benchmarks/$$each.py; done
 
 test-lowest: $(LOWEST)/dev.installed
 	$(LOWEST)/bin/python -m pytest -n $(WORKERS)

@@ -81,3 +81,12 @@ def test_lower_bounds_are_the_versions_that_are_tested():
 def test_the_licence_is_the_one_that_is_claimed():
     assert PROJECT["license"] == "Apache-2.0"
     assert "Apache License\n                           Version 2.0" in (ROOT / "LICENSE").read_text()
+
+
+def test_a_training_step_does_not_load_torchs_compiler():
+    """torch's own optimizers load it when they are made, which takes seconds."""
+    training = (
+        "import torch; from steepest import optim; p = torch.nn.Parameter(torch.ones(3)); o = optim.Adam([p]); "
+        "p.sum().backward(); o.step(); o.zero_grad(); o.state_dict()"
+    )
+    assert "torch._dynamo" not in modules_after(training)

@@ -2,7 +2,9 @@
 
 import struct
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,6 +14,9 @@ from steepest.kernels.trace import Traced, trace
 from steepest.kernels.update import Update, state_dtype, whole_update
 from steepest.kernels.watch import ADDRESS
 from steepest.rules.rule import Constants
+
+if TYPE_CHECKING:
+    from steepest.kernels import native
 
 SMALLEST_CHUNK, LARGEST_CHUNK = 16384, 2**20  # elements: taking a chunk costs little, memory likes long stretches
 CHUNKS = 64  # as many as leave no thread idle for long
@@ -138,15 +143,19 @@ class Pass:
     def _threads(self) -> int:
         return 1 if self.elements < SERIAL else torch.get_num_threads()
 
-    def sum_of_squares(self) -> float:
-        """Σ g² over the gradients, added up in double precision, in an order that does not depend on the threads."""
+    @cached_property
+    def _squares(self) -> "tuple[native.Kernel, Job]":
         from steepest.kernels import native
         from steepest.kernels.emit import squares_ir
 
-        job = Job(self.table, np.zeros(self.table.shape[1]))
-        dtype = _NAMES[self.parameters[0].dtype]
-        native.compiled(squares_ir(dtype, self.column)).run(job, self._threads)
-        return float(job.constants.sum())
+        kernel = native.compiled(squares_ir(_NAMES[self.parameters[0].dtype], self.column))
+        return kernel, Job(self.table, np.zeros(self.table.shape[1]))
+
+    def sum_of_squares(self) -> float:
+        """Σ g² over the gradients, added up in double precision, in an order that does not depend on the threads."""
+        kernel, job = self._squares
+        kernel.run(job, self._threads)
+        return sum(job.constants.data)
 
     def run(self, constants: Sequence[Constants]) -> None:
         """Perform the updates with, for each row, these constants."""

@@ -114,7 +114,7 @@ class Optimizer(torch.optim.Optimizer):
         velocities = None if velocity is None else _velocities(rule, velocity, group["params"])
         group["train_mode"] = self.in_train_mode
         before = len(self.param_groups)
-        super().add_param_group(group)
+        _directly(torch.optim.Optimizer.add_param_group)(self, group)
         for added in self.param_groups[before:]:
             self._begin(added, rule, velocities)
 
@@ -157,6 +157,19 @@ class Optimizer(torch.optim.Optimizer):
     # torch wraps `step` for its hooks and its profiler, which costs more than a small model's whole step; this wraps
     # the step only while somebody watches
     step.hooked = True  # pyright: ignore[reportFunctionMemberAccess]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, or with set_to_none=False fill them with zeros."""
+        if not set_to_none or torch.autograd.profiler._is_profiler_enabled or torch.compiler.is_compiling():
+            _directly(torch.optim.Optimizer.zero_grad)(self, set_to_none)
+            return
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` takes: the state of each parameter by its number, and the groups."""
+        return _directly(torch.optim.Optimizer.state_dict)(self)
 
     def _is_watched(self) -> bool:
         return bool(
@@ -465,6 +478,11 @@ class Optimizer(torch.optim.Optimizer):
                 of_state = value.shape == p.shape and key not in (THETA, "step") and p.is_floating_point()
                 dtype = state_dtype(p.dtype) if of_state else self.state[p][key].dtype
                 self.state[p][key] = value.to(device=self.state[p][key].device, dtype=dtype, copy=True)
+
+
+def _directly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """torch's method without its wrapper, which loads torch's compiler when it is first called: seconds."""
+    return method if torch.compiler.is_compiling() else getattr(method, "__wrapped__", method)
 
 
 def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
