@@ -9,7 +9,7 @@ BENCH ?= step_time training_step beside_the_rule first_step
 
 PACKAGE := pyproject.toml constraints.txt
 
-.PHONY: help race test check format bench import-cost test-lowest clean
+.PHONY: help race test agreement check format bench import-cost test-lowest clean
 
 help:
 	@echo "make race         build .venv, then race the optimizers on MNIST"
@@ -17,6 +17,7 @@ help:
 	@echo "make check        the checks alone: style, format, types, imports"
 	@echo "make format       write the files in the house format"
 	@echo "make bench        every benchmark in turn: about ten minutes on an idle machine; BENCH=step_time for one"
+	@echo "make agreement    compare every optimizer with other libraries and write docs/agreement.md"
 	@echo "make import-cost  print what importing steepest costs beyond torch"
 	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
 	@echo "make clean        remove what these commands made"
@@ -26,6 +27,9 @@ race: $(VENV)/lab.installed
 
 test: check
 	$(VENV)/bin/python -m pytest -n $(WORKERS)
+
+agreement: $(VENV)/dev.installed
+	$(VENV)/bin/python scripts/agreement.py
 
 check: $(VENV)/dev.installed
 	$(VENV)/bin/ruff check
@@ -57,7 +61,7 @@ $(VENV)/lab.installed: $(PACKAGE) | $(VENV)/bin/pip
 	@touch $@
 
 $(VENV)/dev.installed: $(PACKAGE) | $(VENV)/bin/pip
-	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[dev,peers]'
 	@touch $@ $(VENV)/lab.installed
 
 $(LOWEST)/dev.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/pip

@@ -30,6 +30,17 @@ SETTINGS = {
     "initial_accumulator_value": "0.5",
     "initial_scale": "0.5",
     "eps_root": "2e-3",
+    "beta3": "0.95",
+    "momentum_decay": "0.03",
+    "nu": "0.6",
+    "nu1": "0.6",
+    "nu2": "0.8",
+    "lambd": "0.1",
+    "t0": "20",
+    "etaminus": "0.4",
+    "etaplus": "1.3",
+    "step_size_min": "0.02",
+    "step_size_max": "0.09",
     "weight_decay": "0.02",
 }
 
@@ -331,6 +342,346 @@ def amsgrad_as_published(theta, gradient, rate, steps, beta1, beta2, weight_deca
         v = beta2 * v + (1 - beta2) * g**2
         largest = max(largest, v)
         theta = theta - (rate(k) * m / sqrt(largest) if largest else 0)
+        yield theta
+
+
+def nadam(theta, gradient, rate, steps, beta1, beta2, eps, momentum_decay, weight_decay):
+    """torch and Keras: Dozat's schedule of μ in the step, but a constant β₁ in the first moment."""
+    m = v = mpf(0)
+    product = mpf(1)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        mu = beta1 * (1 - mpf("0.5") * mpf("0.96") ** ((k + 1) * momentum_decay))
+        mu_next = beta1 * (1 - mpf("0.5") * mpf("0.96") ** ((k + 2) * momentum_decay))
+        product = product * mu
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_bar = mu_next * m / (1 - product * mu_next) + (1 - mu) * g / (1 - product)
+        theta = theta - rate(k) * m_bar / (sqrt(v / (1 - beta2 ** (k + 1))) + eps)
+        yield theta
+
+
+def nadam_constant(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """optax: the same with a constant μ."""
+    m = v = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_bar = beta1 * m / (1 - beta1 ** (k + 2)) + (1 - beta1) * g / (1 - beta1 ** (k + 1))
+        theta = theta - rate(k) * m_bar / (sqrt(v / (1 - beta2 ** (k + 1))) + eps)
+        yield theta
+
+
+def nadam_as_published(theta, gradient, rate, steps, beta1, beta2, eps, momentum_decay, weight_decay):
+    """Dozat (2016), algorithm 2, with μ_t = μ(1 − 0.5·0.96^(tψ)); ν is beta2."""
+    m = n = mpf(0)
+    product = mpf(1)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        mu = beta1 * (1 - mpf("0.5") * mpf("0.96") ** ((k + 1) * momentum_decay))
+        mu_next = beta1 * (1 - mpf("0.5") * mpf("0.96") ** ((k + 2) * momentum_decay))
+        product = product * mu
+        m = mu * m + (1 - mu) * g
+        n = beta2 * n + (1 - beta2) * g**2
+        m_hat = mu_next * m / (1 - product * mu_next) + (1 - mu) * g / (1 - product)
+        n_hat = beta2 * n / (1 - beta2 ** (k + 1))
+        theta = theta - rate(k) * m_hat / (sqrt(n_hat) + eps)
+        yield theta
+
+
+def adamax(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """torch and optax: δ inside the maximum."""
+    m = u = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, abs(g) + eps)
+        theta = theta - rate(k) / (1 - beta1 ** (k + 1)) * m / u
+        yield theta
+
+
+def adamax_outside(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """Keras: δ beside the maximum."""
+    m = u = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, abs(g))
+        theta = theta - rate(k) / (1 - beta1 ** (k + 1)) * m / (u + eps)
+        yield theta
+
+
+def adamax_as_published(theta, gradient, rate, steps, beta1, beta2, weight_decay):
+    """Kingma & Ba (2015), algorithm 2; 0/0 is no step."""
+    m = u = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        u = max(beta2 * u, abs(g))
+        theta = theta - (rate(k) / (1 - beta1 ** (k + 1)) * m / u if u else 0)
+        yield theta
+
+
+def radam_rectification(beta2, t):
+    """Liu et al. (2020), algorithm 2: ρ_t and r_t."""
+    rho_inf = 2 / (1 - beta2) - 1
+    rho = rho_inf - 2 * t * beta2**t / (1 - beta2**t)
+    return rho, (rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)
+
+
+def radam(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """torch: δ beside the uncorrected root, the threshold at 5."""
+    m = v = mpf(0)
+    for k in range(steps):
+        t = k + 1
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        rho, rectified = radam_rectification(beta2, t)
+        adaptive = sqrt(1 - beta2**t) / (sqrt(v) + eps) * sqrt(rectified) if rho > 5 else 1
+        theta = theta - rate(k) * m_hat * adaptive
+        yield theta
+
+
+def radam_corrected(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """optax: δ beside the corrected root."""
+    m = v = mpf(0)
+    for k in range(steps):
+        t = k + 1
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        rho, rectified = radam_rectification(beta2, t)
+        adaptive = sqrt(rectified) / (sqrt(v / (1 - beta2**t)) + eps) if rho > 5 else 1
+        theta = theta - rate(k) * m_hat * adaptive
+        yield theta
+
+
+def radam_as_published(theta, gradient, rate, steps, beta1, beta2, weight_decay):
+    """Liu et al. (2020), algorithm 2: no δ, the threshold at 4; 0/0 is no step."""
+    m = v = mpf(0)
+    for k in range(steps):
+        t = k + 1
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        rho, rectified = radam_rectification(beta2, t)
+        if rho > 4:
+            theta = theta - (rate(k) * sqrt(rectified) * m_hat * sqrt((1 - beta2**t) / v) if v else 0)
+        else:
+            theta = theta - rate(k) * m_hat
+        yield theta
+
+
+def sign(x):
+    return mpf((x > 0) - (x < 0))
+
+
+def lion(theta, gradient, rate, steps, beta1, beta2, weight_decay):
+    """Chen et al. (2023), algorithm 2."""
+    m = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k)
+        update = sign(beta1 * m + (1 - beta1) * g)
+        theta = theta - rate(k) * (update + weight_decay * theta)
+        m = beta2 * m + (1 - beta2) * g
+        yield theta
+
+
+def adan(theta, gradient, rate, steps, beta1, beta2, beta3, eps, weight_decay):
+    """Xie et al. (2022), algorithm 1, β_i = 1 − beta_i, corrected, and with decoupled decay."""
+    b1, b2, b3 = 1 - beta1, 1 - beta2, 1 - beta3
+    m = v = n = mpf(0)
+    before = None
+    for k in range(steps):
+        g = gradient(theta, k)
+        change = g - (g if before is None else before)
+        m = (1 - b1) * m + b1 * g
+        v = (1 - b2) * v + b2 * change
+        n = (1 - b3) * n + b3 * (g + (1 - b2) * change) ** 2
+        m_hat = m / (1 - (1 - b1) ** (k + 1))
+        v_hat = v / (1 - (1 - b2) ** (k + 1))
+        n_hat = n / (1 - (1 - b3) ** (k + 1))
+        eta = rate(k) / (sqrt(n_hat) + eps)
+        theta = theta * (1 - rate(k) * weight_decay) - eta * (m_hat + (1 - b2) * v_hat)
+        before = g
+        yield theta
+
+
+def adan_root(theta, gradient, rate, steps, beta1, beta2, beta3, eps, eps_root, weight_decay):
+    """optax: 1 − b2 in the place of b2, and a constant inside the root."""
+    m = v = n = mpf(0)
+    before = None
+    for k in range(steps):
+        g = gradient(theta, k)
+        change = g - (g if before is None else before)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * change
+        n = beta3 * n + (1 - beta3) * (g + (1 - beta2) * change) ** 2
+        m_hat = m / (1 - beta1 ** (k + 1))
+        v_hat = v / (1 - beta2 ** (k + 1))
+        n_hat = n / (1 - beta3 ** (k + 1))
+        u = (m_hat + (1 - beta2) * v_hat) / (sqrt(n_hat + eps_root) + eps)
+        theta = theta - rate(k) * (u + weight_decay * theta)
+        before = g
+        yield theta
+
+
+def yogi(theta, gradient, rate, steps, beta1, beta2, eps, initial_accumulator_value, weight_decay):
+    """Zaheer et al. (2018), algorithm 2."""
+    m, v = mpf(0), initial_accumulator_value
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = v - (1 - beta2) * sign(v - g**2) * g**2
+        theta = theta - rate(k) * m / (sqrt(v) + eps)
+        yield theta
+
+
+def yogi_corrected(theta, gradient, rate, steps, beta1, beta2, eps, initial_accumulator_value, weight_decay):
+    """optax: both moments start from the same value and are corrected."""
+    m = v = initial_accumulator_value
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = v - (1 - beta2) * sign(v - g**2) * g**2
+        m_hat, v_hat = m / (1 - beta1 ** (k + 1)), v / (1 - beta2 ** (k + 1))
+        theta = theta - rate(k) * m_hat / (sqrt(v_hat) + eps)
+        yield theta
+
+
+def adabelief(theta, gradient, rate, steps, beta1, beta2, eps, eps_root, weight_decay):
+    """Zhuang et al. (2020), algorithm 2; its two ε are eps_root and eps here."""
+    m = s = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        s = beta2 * s + (1 - beta2) * (g - m) ** 2 + eps_root
+        m_hat, s_hat = m / (1 - beta1 ** (k + 1)), s / (1 - beta2 ** (k + 1))
+        theta = theta - rate(k) * m_hat / (sqrt(s_hat) + eps)
+        yield theta
+
+
+def momentum_mean(theta, gradient, rate, steps, momentum, weight_decay):
+    m = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = momentum * m + (1 - momentum) * g
+        theta = theta - rate(k) * m
+        yield theta
+
+
+def qhm(theta, gradient, rate, steps, momentum, nu, weight_decay):
+    """Ma & Yarats (2019), equations 3 and 4."""
+    buffer = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        buffer = momentum * buffer + (1 - momentum) * g
+        theta = theta - rate(k) * ((1 - nu) * g + nu * buffer)
+        yield theta
+
+
+def qhadam(theta, gradient, rate, steps, beta1, beta2, eps, nu1, nu2, weight_decay):
+    """Ma & Yarats (2019), equations 8 to 10."""
+    m = v = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1 ** (k + 1)), v / (1 - beta2 ** (k + 1))
+        theta = theta - rate(k) * ((1 - nu1) * g + nu1 * m_hat) / (sqrt((1 - nu2) * g**2 + nu2 * v_hat) + eps)
+        yield theta
+
+
+def asgd(theta, gradient, rate, steps, lambd, alpha, t0, weight_decay):
+    """Polyak & Juditsky (1992) as torch has it: the first rate is ε, later ones are made at the step before."""
+    eta = rate(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        theta = (1 - lambd * eta) * theta - eta * g
+        eta = rate(k) / (1 + lambd * rate(k) * (k + 1)) ** alpha
+        yield theta
+
+
+def rprop(theta, gradient, rate, steps, etaminus, etaplus, step_size_min, step_size_max, weight_decay):
+    """Riedmiller & Braun (1993), without weight backtracking: a changed sign skips one step."""
+    before, size = mpf(0), rate(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        if g * before > 0:
+            size = size * etaplus
+        elif g * before < 0:
+            size = size * etaminus
+        size = min(max(size, step_size_min), step_size_max)
+        if g * before < 0:
+            g = mpf(0)
+        theta = theta - size * sign(g)
+        before = g
+        yield theta
+
+
+def schedule_free_sgd(theta, gradient, rate, steps, momentum, weight_decay):
+    """Defazio et al. (2024): x is the model, y where the gradient is taken; weights are squares of the largest rate."""
+    z = x = theta
+    largest = total = mpf(0)
+    for k in range(steps):
+        y = (1 - momentum) * z + momentum * x
+        g = gradient(y, k) + weight_decay * y
+        z = z - rate(k) * g
+        largest = max(largest, rate(k))
+        total = total + largest**2
+        c = largest**2 / total
+        x = (1 - c) * x + c * z
+        yield x
+
+
+def schedule_free_adamw(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """Defazio et al. (2024), algorithm 1, without warm-up."""
+    z = x = theta
+    v = largest = total = mpf(0)
+    for k in range(steps):
+        y = (1 - beta1) * z + beta1 * x
+        g = gradient(y, k)
+        v = beta2 * v + (1 - beta2) * g**2
+        v_hat = v / (1 - beta2 ** (k + 1))
+        z = z - rate(k) * (g / (sqrt(v_hat) + eps) + weight_decay * y)
+        largest = max(largest, rate(k))
+        total = total + largest**2
+        c = largest**2 / total
+        x = (1 - c) * x + c * z
+        yield x
+
+
+def lamb(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """You et al. (2020), algorithm 2, for a tensor of one number."""
+    m = v = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1 ** (k + 1)), v / (1 - beta2 ** (k + 1))
+        step = m_hat / (sqrt(v_hat) + eps) + weight_decay * theta
+        ratio = abs(theta) / abs(step) if theta and step else 1
+        theta = theta - rate(k) * ratio * step
+        yield theta
+
+
+def lamb_undecayed(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
+    """Keras: θ shrinks before, and the decay is no part of the step."""
+    m = v = mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k)
+        theta = theta - rate(k) * weight_decay * theta
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1 ** (k + 1)), v / (1 - beta2 ** (k + 1))
+        step = m_hat / (sqrt(v_hat) + eps)
+        ratio = abs(theta) / abs(step) if theta and step else 1
+        theta = theta - rate(k) * ratio * step
         yield theta
 
 

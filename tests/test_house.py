@@ -66,7 +66,7 @@ def versions(file):
 
 def test_constraints_name_every_dependency():
     extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["lab"], *extras["dev"]]
+    wanted = [*PROJECT["dependencies"], *extras["lab"], *extras["dev"], *extras["peers"]]
     names = {requirement.partition(">=")[0].partition("[")[0] for requirement in wanted} - {"steepest"}
     assert names <= set(versions("constraints.txt"))
 

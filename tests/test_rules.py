@@ -18,6 +18,9 @@ from walk import KINDS, digits, linear_rates, off_by, quartic_gradient, settings
 TOLERANCE = 1e-12
 
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+every_elementwise_rule = pytest.mark.parametrize(
+    "rule", [rule for rule in RULES.values() if rule.elementwise], ids=lambda rule: rule.name
+)
 every_kind = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 every_hyperparameter = pytest.mark.parametrize(
     ("rule", "name"),
@@ -126,7 +129,7 @@ def test_every_hyperparameter_at_work(rule):
 
 
 @every_kind
-@every_rule
+@every_elementwise_rule
 def test_every_hyperparameter_at_work_on_arrays_and_tensors(rule, make):
     exact = fixed_gradient_path(rule.name, **digits(rule))
     assert off_by(fixed_path(rule, make, settings(rule), linear_rates(float(SETTINGS["lr"]))), exact) < TOLERANCE
@@ -157,6 +160,8 @@ def test_default_hyperparameters(rule):
 @every_hyperparameter
 def test_every_hyperparameter_changes_the_result(rule, name):
     """One hundredth of its value moves the result by 100 times the tolerance at least: no term hides below it."""
+    if (rule.name, name) == ("asgd", "t0"):
+        pytest.skip("it moves the mean of θ, not θ")
     values = settings(rule)
     moved = {**values, name: 1.01 * values[name]}
     path = fixed_path(rule, np.array, values, linear_rates(values["lr"]))
@@ -165,7 +170,7 @@ def test_every_hyperparameter_changes_the_result(rule, name):
 
 
 @every_kind
-@every_rule
+@every_elementwise_rule
 def test_same_numbers_on_floats_arrays_and_tensors(rule, make):
     """Last digits aside: some frameworks divide a number by a tensor in two roundings."""
     rates = linear_rates(float(SETTINGS["lr"]))
@@ -176,13 +181,18 @@ def test_same_numbers_on_floats_arrays_and_tensors(rule, make):
 # --- what every rule promises -----------------------------------------------------------------------------------------
 
 
+def keeps_weights(rule):
+    """Whether slots or steps are made of θ: at ∞ they are not finite, whatever the decay."""
+    return not rule.elementwise or any(slot.initial == "theta" or slot.name == "ax" for slot in rule.slots)
+
+
 def one_step(rule, hyperparameters, theta, g, t=1):
     """The result of one step from the rule's own start."""
     constants = rule.constants(t, hyperparameters)
     return rule.step(theta, g, start(rule, hyperparameters, np.zeros_like(theta)), constants)
 
 
-@every_rule
+@pytest.mark.parametrize("rule", [r for r in RULES.values() if not keeps_weights(r)], ids=lambda rule: rule.name)
 def test_without_weight_decay_its_term_is_left_out(rule):
     """0 · ∞ is NaN: a term that is multiplied by 0 instead of left out would show."""
     with np.errstate(invalid="ignore"):
@@ -231,7 +241,7 @@ def test_tensors_that_are_given_are_not_written(rule):
 
 
 @every_kind
-@every_rule
+@every_elementwise_rule
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
 def test_a_bad_element_stays_alone(rule, make, poison):
     """One element is NaN or ∞ in one gradient; the others walk on as if nothing had happened."""
@@ -242,7 +252,8 @@ def test_a_bad_element_stays_alone(rule, make, poison):
         *_, end = path
     *_, clean = fixed_path(rule, make, hyperparameters, rates)
     end, clean = np.asarray(end), np.asarray(clean)
-    assert not np.isfinite(end[2])
+    if not (rule.name == "lion" and poison == math.inf):  # which asks for signs alone
+        assert not np.isfinite(end[2])
     assert np.array_equal(np.delete(end, 2), np.delete(clean, 2))
 
 
@@ -312,10 +323,11 @@ def test_facts_are_complete(rule):
 @every_rule
 def test_slots_start_from_their_initial_value(rule):
     given = settings(rule)
-    initial = rule.initial(given)
+    initial = rule.initial(given, theta=0.75)
     assert list(initial) == [slot.symbol for slot in rule.slots]
     for slot in rule.slots:
-        assert initial[slot.symbol] == (given[slot.initial] if isinstance(slot.initial, str) else slot.initial)
+        known = {slot.initial: slot.initial, **given, "theta": 0.75}
+        assert initial[slot.symbol] == known[slot.initial]
 
 
 @pytest.mark.parametrize("rule", METHODS.values(), ids=METHODS)
@@ -365,7 +377,7 @@ def test_a_correct_rule_is_accepted():
         ({"slots": ()}, "toy: update asks for r, which prepare does not return"),
         ({"prepare": lambda rate: {"rate": rate}}, "toy: prepare asks for rate, neither t, nor a hyperparameter"),
         ({"prepare": lambda lr: {"speed": lr}}, "toy: update asks for rate, which prepare does not return"),
-        ({"decay": "decouplet"}, "toy: decay is 'decouplet'; it is 'coupled', 'decoupled' or 'independent'"),
+        ({"decay": "decouplet"}, "toy: decay is 'decouplet'; it is 'coupled', 'decoupled', 'independent' or 'own'"),
         ({"slots": (Slot("sum", "r", "a sum", initial="begin"),)}, "toy: a slot starts from begin"),
     ],
 )
@@ -388,7 +400,11 @@ def test_points():
     constants = nesterov.constants(1, {"momentum": 0.5})
     assert nesterov.point(nesterov.gradient_point, 1.0, [4.0], constants) == 3.0
     assert nesterov.point(nesterov.evaluation_point, 1.0, [4.0], constants) == 1.0
-    assert [name for name, rule in RULES.items() if rule.moves_the_gradient_point] == ["nesterov"]
+    assert [name for name, rule in RULES.items() if rule.moves_the_gradient_point] == [
+        "nesterov",
+        "schedule_free_adamw",
+        "schedule_free_sgd",
+    ]
 
 
 # --- hyperparameters check values -------------------------------------------------------------------------------------

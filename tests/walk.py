@@ -32,7 +32,7 @@ def quartic_gradient(x):
 
 def start(rule, hyperparameters, theta):
     """The slots with which a rule begins, shaped like θ."""
-    return [theta * 0.0 + value for value in rule.initial(hyperparameters).values()]
+    return [theta * 0.0 + value for value in rule.initial(hyperparameters, theta).values()]
 
 
 def walk(rule, theta, gradient, steps, hyperparameters, rate=None):

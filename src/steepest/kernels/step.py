@@ -31,7 +31,8 @@ class Step:
         kinds: dict[Any, list[int]] = defaultdict(list)
         programs = {}
         for index, update in enumerate(self.updates):
-            key = self._kind(update, constants[update.row]) if not differentiable and fused.fits(update) else None
+            one_pass = not differentiable and update.rule.elementwise and fused.fits(update)
+            key = self._kind(update, constants[update.row]) if one_pass else None
             if key is not None and key not in programs:
                 programs[key] = _program(update, constants[update.row])
             if key is None or programs[key] is None:

@@ -25,19 +25,59 @@ from typing import Any
 
 from steepest.names import unknown
 from steepest.optim import lr_scheduler
-from steepest.optim.classes import SGD, Adadelta, Adagrad, Adam, AdamW, Params, RMSprop
+from steepest.optim.beyond import (
+    LAMB,
+    QHM,
+    AdaBelief,
+    Adan,
+    HeavyBall,
+    Lion,
+    QHAdam,
+    ScheduleFreeAdamW,
+    ScheduleFreeSGD,
+    Yogi,
+)
+from steepest.optim.classes import (
+    ASGD,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Params,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from steepest.optim.following import following
 from steepest.optim.optimizer import Optimizer
 from steepest.rules import METHODS
 
 __all__ = [
+    "ASGD",
+    "LAMB",
+    "QHM",
     "SGD",
+    "AdaBelief",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "Adan",
+    "HeavyBall",
+    "Lion",
+    "NAdam",
     "Optimizer",
+    "QHAdam",
+    "RAdam",
     "RMSprop",
+    "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "Yogi",
     "build",
     "following",
     "lr_scheduler",

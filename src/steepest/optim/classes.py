@@ -21,9 +21,13 @@ from steepest.rules.adam import (
     AMSGRAD_PUBLISHED,
     AMSGRADW,
 )
+from steepest.rules.adamax import ADAMAX, ADAMAX_OUTSIDE, ADAMAX_PUBLISHED
+from steepest.rules.averaged import ASGD as ASGD_RULE
 from steepest.rules.gradient_descent import GRADIENT_DESCENT
 from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_SHIFTED, NESTEROV_TORCH
+from steepest.rules.nadam import NADAM, NADAM_CONSTANT, NADAM_PUBLISHED
 from steepest.rules.nesterov import NESTEROV
+from steepest.rules.radam import RADAM, RADAM_CORRECTED, RADAM_PUBLISHED
 from steepest.rules.rmsprop import (
     RMSPROP,
     RMSPROP_CENTERED,
@@ -33,6 +37,7 @@ from steepest.rules.rmsprop import (
     RMSPROP_INSIDE,
     RMSPROP_MOMENTUM,
 )
+from steepest.rules.rprop import RPROP
 
 Params: TypeAlias = Iterable[torch.Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, torch.Tensor]]
 Number: TypeAlias = float | torch.Tensor
@@ -119,8 +124,8 @@ class Adagrad(Optimizer):
     forms = (
         form("torch", ADAGRAD),
         form("keras", ADAGRAD_INSIDE, {"initial_accumulator_value": 0.1}, "decoupled"),
-        form("optax", ADAGRAD_INSIDE, {"initial_accumulator_value": 0.1}),
-        form("tf1", ADAGRAD_INSIDE, {"initial_accumulator_value": 0.1, "eps": 0.0}),
+        form("optax", ADAGRAD_INSIDE, {"lr": 1e-2, "initial_accumulator_value": 0.1}),
+        form("tf1", ADAGRAD_INSIDE, {"lr": 1e-2, "initial_accumulator_value": 0.1, "eps": 0.0}),
         form("lecture", ADAGRAD),
         form("paper", ADAGRAD),
     )
@@ -354,6 +359,198 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
         eps_root: float = 0,
+        dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
+    ) -> None: ...
+
+
+class NAdam(Optimizer):
+    r"""NAdam: Adam whose step takes the momentum of the next step in advance (Dozat 2016).
+
+    ==========  ==========================================================================
+    "torch"     $\mu_t = \rho_1(1 - \tfrac12 0.96^{t\psi})$ weighs the step, ρ₁ the first moment
+    "keras"     the same with ψ = 1
+    "optax"     μ is constant
+    "paper"     μ_t weighs the first moment too, and the second is multiplied by ρ₂
+    ==========  ==========================================================================
+
+    ψ is `momentum_decay`. The product of all μ is kept in double precision; torch keeps it in its default dtype.
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = NAdam(model.parameters(), lr=1e-3, dialect="keras")
+    """
+
+    forms = (
+        form("torch", NADAM, decoupled_weight_decay=False),
+        form("torch", NADAM, decay="decoupled", decoupled_weight_decay=True),
+        form("keras", NADAM, {"lr": 1e-3, "eps": 1e-7, "momentum_decay": 1.0}, "decoupled"),
+        form("optax", NADAM_CONSTANT, decoupled_weight_decay=False),
+        form("optax", NADAM_CONSTANT, {"weight_decay": 1e-4}, "decoupled", decoupled_weight_decay=True),
+        form("paper", NADAM_PUBLISHED, decoupled_weight_decay=False),
+    )
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
+    ) -> None: ...
+
+
+class Adamax(Optimizer):
+    r"""AdaMax: Adam with a decaying maximum $u$ of |g| in the root's place (Kingma & Ba 2015).
+
+    ==========  ==========================================================================
+    "torch"     $u \leftarrow \max(\rho_2 u, |g| + \delta)$
+    "optax"     the same
+    "keras"     $u \leftarrow \max(\rho_2 u, |g|)$, and the step divides by u + δ
+    "paper"     no δ
+    ==========  ==========================================================================
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = Adamax(model.parameters(), lr=2e-3)
+    """
+
+    forms = (
+        form("torch", ADAMAX),
+        form("keras", ADAMAX_OUTSIDE, {"lr": 1e-3, "eps": 1e-7}, "decoupled"),
+        form("optax", ADAMAX),
+        form("paper", ADAMAX_PUBLISHED),
+    )
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+        dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
+    ) -> None: ...
+
+
+class RAdam(Optimizer):
+    r"""RAdam: Adam whose rate adapts once the second moment can be trusted (Liu et al. 2020).
+
+    ==========  ==========================================================================
+    "torch"     δ beside the uncorrected root; rectified from $\rho_t > 5$ on
+    "optax"     δ beside the corrected root
+    "paper"     no δ; rectified from $\rho_t > 4$ on
+    ==========  ==========================================================================
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = RAdam(model.parameters(), lr=1e-3)
+    """
+
+    forms = (
+        form("torch", RADAM, decoupled_weight_decay=False),
+        form("torch", RADAM, decay="decoupled", decoupled_weight_decay=True),
+        form("optax", RADAM_CORRECTED, decoupled_weight_decay=False),
+        form("paper", RADAM_PUBLISHED, decoupled_weight_decay=False),
+    )
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
+    ) -> None: ...
+
+
+class ASGD(Optimizer):
+    r"""Averaged gradient descent: the state's `ax` is the mean of θ from step `t0` on (Polyak & Juditsky 1992).
+
+    The rate of step t is $\epsilon / (1 + \lambda'\epsilon (t-1))^\alpha$, and θ shrinks by λ' times it. Both this
+    rate and the mean's weight are kept in double precision; torch keeps them in its default dtype.
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = ASGD(model.parameters(), lr=0.1, t0=100)
+    """
+
+    forms = (form("torch", ASGD_RULE),)
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+        *,
+        dialect: str = "torch",
+        clip_norm: float | None = None,
+        ema: float | None = None,
+        zero_grad_after_step: bool = False,
+    ) -> None: ...
+
+
+class Rprop(Optimizer):
+    r"""Rprop: only the gradient's signs count; each weight's step grows while its sign stays (Riedmiller & Braun 1993).
+
+    `lr` is the first step's size. For whole batches: with noisy gradients the signs say little.
+
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = Rprop(model.parameters(), lr=1e-3, step_sizes=(1e-6, 1.0))
+    """
+
+    forms = (form("torch", RPROP),)
+
+    @constructor
+    def __init__(
+        self,
+        params: Params,
+        lr: Number = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
+        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
         dialect: str = "torch",
         clip_norm: float | None = None,
         ema: float | None = None,

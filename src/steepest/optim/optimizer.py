@@ -318,7 +318,7 @@ class Optimizer(torch.optim.Optimizer):
         for name, value in rule.memory.items():
             if name not in state:
                 state[name] = torch.tensor(value, dtype=torch.float64)
-        initial = rule.initial(hyperparameters)
+        initial = rule.initial(hyperparameters, state.get(THETA, p).detach())
         for slot in rule.slots:
             if state.get(slot.name) is None:
                 state[slot.name] = _filled_like(p, initial[slot.symbol])
@@ -419,7 +419,7 @@ class Optimizer(torch.optim.Optimizer):
         own = native(self.forms)
         flags = {name for f in own for name in f.flags} - {"decoupled_weight_decay"}  # which torch added late
         wanted = dict.fromkeys([*arguments_of(facts(own), defaults), *sorted(flags)])
-        missing = [name for name in wanted if name not in group]
+        missing = [name for name in wanted if name in defaults and name not in group]
         if missing:
             raise ValueError(
                 f"this state_dict is not of {type(self).__name__}: its parameter groups lack {', '.join(missing)}; "
@@ -471,12 +471,14 @@ class Optimizer(torch.optim.Optimizer):
         """Own what was loaded: slots as they were saved, not rounded to a 16-bit parameter's dtype, and not shared."""
         order = [index for group in loaded["param_groups"] for index in group["params"]]
         params = [p for group in self.param_groups for p in group["params"]]
+        memory = {name for f in self.forms for name in f.rule.memory}
         for index, p in zip(order, params, strict=True):
             for key, value in loaded["state"].get(index, {}).items():
                 if not torch.is_tensor(value):
                     continue
                 of_state = value.shape == p.shape and key not in (THETA, "step") and p.is_floating_point()
                 dtype = state_dtype(p.dtype) if of_state else self.state[p][key].dtype
+                dtype = torch.float64 if key in memory else dtype
                 self.state[p][key] = value.to(device=self.state[p][key].device, dtype=dtype, copy=True)
 
 
@@ -508,7 +510,9 @@ def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
     return list(velocities)
 
 
-def _filled_like(p: torch.Tensor, value: float) -> torch.Tensor:
+def _filled_like(p: torch.Tensor, value: Any) -> torch.Tensor:
+    if isinstance(value, torch.Tensor):
+        return value.to(state_dtype(p.dtype), copy=True, memory_format=torch.preserve_format)
     if p.is_complex():
         return torch.view_as_complex(torch.full_like(torch.view_as_real(p.detach().resolve_conj()), value))
     return torch.full_like(p.detach(), value, dtype=state_dtype(p.dtype), memory_format=torch.preserve_format)

@@ -20,6 +20,14 @@ FLAGS = (
 )
 FLAGS_OR_NONE = ("foreach", "fused")
 
+# arguments that bring several hyperparameters at once
+TOGETHER = {
+    "betas": ("beta1", "beta2", "beta3"),
+    "nus": ("nu1", "nu2"),
+    "etas": ("etaminus", "etaplus"),
+    "step_sizes": ("step_size_min", "step_size_max"),
+}
+
 # what can happen beside the rule, in the same pass; None leaves it out
 CLIP_NORM = Hyperparameter("clip_norm", 0.0, "largest norm of all gradients together", phrase="clip_norm value")
 LR = learning_rate(0.0, search=1e-3)
@@ -47,16 +55,15 @@ ALIASES = {
 def read_numbers(known: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> dict[str, float]:
     """The hyperparameters that the options give, each checked; `betas` is read as beta1 and beta2."""
     given = dict(options)
-    if "betas" in options:
-        names = _betas(known)
-        given |= zip(names, _as_many(options["betas"], len(names)), strict=True)
+    for argument, names in together(known, options).items():
+        given |= zip(names, _as_many(argument, options[argument], names, known), strict=True)
     return {name: fact.check(given[name]) for name, fact in known.items() if name in given}
 
 
 def arguments_of(known: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> list[str]:
     """The arguments in which a class takes the hyperparameters: beta1 and beta2 may come as `betas`."""
-    betas = _betas(known) if "betas" in options else ()
-    return list(dict.fromkeys("betas" if name in betas else name for name in known))
+    within = {name: argument for argument, names in together(known, options).items() for name in names}
+    return list(dict.fromkeys(within.get(name, name) for name in known))
 
 
 def beside_the_rule(options: Mapping[str, Any]) -> tuple[float | None, float | None]:
@@ -91,9 +98,9 @@ def filled(forms: Sequence[Form], options: Mapping[str, Any], given: Collection[
         return dict(options)
     known, defaults = facts(forms), chosen.rule.defaults
     own: dict[str, Any] = {name: defaults.get(name, 0.0) for name in known if name not in chosen.flags}
-    if "betas" in options:
-        own["betas"] = tuple(own.pop(name) for name in _betas(known))
-    return {**options, **{name: value for name, value in own.items() if name not in given}}
+    for argument, names in together(known, options).items():
+        own[argument] = tuple(own.pop(name) for name in names)
+    return {**options, **{name: value for name, value in own.items() if name in options and name not in given}}
 
 
 def refuse_idle(rule: Rule, dialect: str, given: Mapping[str, float]) -> None:
@@ -122,13 +129,17 @@ def refuse_near_misses(given: Iterable[str], known: Iterable[str]) -> None:
             raise ValueError(f"unknown option {key!r} in a parameter group: did you mean {meant!r}?")
 
 
-def _betas(names: Iterable[str]) -> list[str]:
-    return sorted(name for name in names if name.startswith("beta"))
+def together(known: Iterable[str], options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The arguments that bring several hyperparameters at once, each with their names: `betas` beta1 and beta2."""
+    return {
+        argument: [name for name in TOGETHER[argument] if name in known] for argument in TOGETHER if argument in options
+    }
 
 
-def _as_many(betas: Any, count: int) -> Sequence[Any]:
-    if not isinstance(betas, (tuple, list)) or len(betas) != count:
-        number = {2: "two", 3: "three"}[count]
-        example = "0.9, 0.999" if count == 2 else "0.98, 0.92, 0.99"
-        raise NotANumber(f"Invalid betas: {betas!r}; betas must be {number} numbers in [0, 1), as in ({example})")
-    return betas
+def _as_many(argument: str, value: Any, names: Sequence[str], known: Mapping[str, Hyperparameter]) -> Sequence[Any]:
+    if isinstance(value, (tuple, list)) and len(value) == len(names):
+        return value
+    number = {2: "two", 3: "three"}[len(names)]
+    example = ", ".join(f"{known[name].default:g}" for name in names)
+    allowed = "numbers in [0, 1)" if argument == "betas" else "numbers"
+    raise NotANumber(f"Invalid {argument}: {value!r}; {argument} must be {number} {allowed}, as in ({example})")

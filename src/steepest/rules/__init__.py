@@ -7,6 +7,7 @@
 (-1.8852799999999998, 0.91472)
 """
 
+from steepest.rules.adabelief import ADABELIEF
 from steepest.rules.adadelta import ADADELTA, ADADELTA_PUBLISHED
 from steepest.rules.adagrad import ADAGRAD, ADAGRAD_INSIDE
 from steepest.rules.adam import (
@@ -21,10 +22,18 @@ from steepest.rules.adam import (
     AMSGRAD_PUBLISHED,
     AMSGRADW,
 )
+from steepest.rules.adamax import ADAMAX, ADAMAX_OUTSIDE, ADAMAX_PUBLISHED
+from steepest.rules.adan import ADAN, ADAN_ROOT
+from steepest.rules.averaged import ASGD
 from steepest.rules.gradient_descent import GRADIENT_DESCENT
+from steepest.rules.lamb import LAMB, LAMB_UNDECAYED
+from steepest.rules.lion import LION
 from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_SHIFTED, NESTEROV_TORCH
+from steepest.rules.nadam import NADAM, NADAM_CONSTANT, NADAM_PUBLISHED
 from steepest.rules.nesterov import NESTEROV
 from steepest.rules.own import rule
+from steepest.rules.quasi_hyperbolic import MOMENTUM_MEAN, QHADAM, QHM
+from steepest.rules.radam import RADAM, RADAM_CORRECTED, RADAM_PUBLISHED
 from steepest.rules.rmsprop import (
     RMSPROP,
     RMSPROP_CENTERED,
@@ -34,7 +43,10 @@ from steepest.rules.rmsprop import (
     RMSPROP_INSIDE,
     RMSPROP_MOMENTUM,
 )
+from steepest.rules.rprop import RPROP
 from steepest.rules.rule import Constants, Hyperparameter, InvalidNumber, NotANumber, Rule, Slot, variant
+from steepest.rules.schedule_free import SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
+from steepest.rules.yogi import YOGI, YOGI_CORRECTED
 
 __all__ = [
     "METHODS",
@@ -79,6 +91,30 @@ RULES: dict[str, Rule] = {
         AMSGRAD_HAT,
         AMSGRAD_CORRECTED,
         AMSGRAD_PUBLISHED,
+        ADABELIEF,
+        ADAMAX,
+        ADAMAX_OUTSIDE,
+        ADAMAX_PUBLISHED,
+        ADAN,
+        ADAN_ROOT,
+        ASGD,
+        LAMB,
+        LAMB_UNDECAYED,
+        LION,
+        NADAM,
+        NADAM_CONSTANT,
+        NADAM_PUBLISHED,
+        MOMENTUM_MEAN,
+        QHADAM,
+        QHM,
+        RADAM,
+        RADAM_CORRECTED,
+        RADAM_PUBLISHED,
+        RPROP,
+        SCHEDULE_FREE_ADAMW,
+        SCHEDULE_FREE_SGD,
+        YOGI,
+        YOGI_CORRECTED,
     )
 }
 

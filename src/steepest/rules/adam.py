@@ -99,7 +99,7 @@ def update_amsgrad_published(theta, g, s, r, r_max, rate, rho1, new1, rho2, new2
     s = rho1 * s + new1 * g
     r = rho2 * r + new2 * g * g
     r_max = maximum(r_max, r)
-    return theta - rate * where(r_max == 0.0, s, s / sqrt(r_max)), s, r, r_max
+    return theta - rate * s / where(r_max == 0.0, 1.0, sqrt(r_max)), s, r, r_max
 
 
 MOMENTS = (

@@ -19,6 +19,10 @@ from typing import Any
 Constants = dict[str, float]
 
 
+DECAYS = ("coupled", "decoupled", "independent", "own")
+THETA = "theta"  # what a slot may start from
+
+
 class InvalidNumber(ValueError):
     """A number outside its allowed range."""
 
@@ -82,7 +86,7 @@ class Slot:
 
     name     its key in a state_dict (torch's where torch has one)
     symbol   its name in the equation and in `update`
-    initial  what it starts from: a number, or the name of the hyperparameter that says so
+    initial  what it starts from: a number, the name of the hyperparameter that says so, or "theta", then θ itself
     """
 
     name: str
@@ -106,9 +110,10 @@ class Rule:
     counts_steps     False when t is used only to know the first step (then t is 1, and 2 ever after)
     decay            how weight decay λ enters: "coupled" adds λθ to the gradient, at the point where that is taken;
                      "decoupled" shrinks θ by ελθ first; "independent" by λθ times the share that a schedule has
-                     left of ε
+                     left of ε; "own" leaves it to `prepare` and `update`
     gradient_point   where the gradient is taken, if not at θ: a function of theta, slots and constants by name
     evaluation_point where the model is judged, if not at θ: likewise
+    elementwise      False when a weight's step depends on the others of its tensor; then it runs on whole tensors
     """
 
     name: str
@@ -124,6 +129,7 @@ class Rule:
     decay: str = "coupled"
     gradient_point: Callable[..., Any] | None = None
     evaluation_point: Callable[..., Any] | None = None
+    elementwise: bool = True
 
     def __post_init__(self) -> None:
         for fault in _faults(self):
@@ -157,7 +163,7 @@ class Rule:
         fixed = {name: known[name] for name in asked if name in known}
         told_t = {"t"} & set(asked)
         remembered = [name for name in asked if name in self.memory]
-        weight_decay = known.get("weight_decay", 0.0)
+        weight_decay = 0.0 if self.decay == "own" else known.get("weight_decay", 0.0)
         decay = weight_decay and weight_decay * self._decay_rate(known)
         where = "coupled" if self.decay == "coupled" else "decoupled"
 
@@ -176,9 +182,9 @@ class Rule:
         initial = known.get("initial_lr", known["lr"])
         return known["lr"] / initial if initial else 1.0
 
-    def initial(self, hyperparameters: Mapping[str, float]) -> dict[str, float]:
-        """What each slot starts from, by its symbol."""
-        known = {**self.defaults, **hyperparameters}
+    def initial(self, hyperparameters: Mapping[str, float], theta: Any = None) -> dict[str, Any]:
+        """What each slot starts from, by its symbol; one that starts from θ from the θ that is given."""
+        known = {**self.defaults, **hyperparameters, THETA: theta}
         return {s.symbol: known[s.initial] if isinstance(s.initial, str) else s.initial for s in self.slots}
 
     def step(self, theta: Any, g: Any, slots: Sequence[Any], constants: Constants) -> tuple[Any, ...]:
@@ -216,10 +222,11 @@ def _faults(rule: Rule) -> Iterator[str]:
     known = {"t", *rule.defaults, *rule.memory}
     if unknown := [name for name in arguments(rule.prepare) if name not in known]:
         yield f"prepare asks for {', '.join(unknown)}, neither t, nor a hyperparameter, nor memory"
-    if unknown := [s.initial for s in rule.slots if isinstance(s.initial, str) and s.initial not in rule.defaults]:
+    starts = [s.initial for s in rule.slots if isinstance(s.initial, str)]
+    if unknown := [name for name in starts if name not in {*rule.defaults, THETA}]:
         yield f"a slot starts from {', '.join(unknown)}, which is no hyperparameter"
-    if rule.decay not in ("coupled", "decoupled", "independent"):
-        yield f"decay is {rule.decay!r}; it is 'coupled', 'decoupled' or 'independent'"
+    if rule.decay not in DECAYS:
+        yield f"decay is {rule.decay!r}; it is {', '.join(map(repr, DECAYS[:-1]))} or {DECAYS[-1]!r}"
     prepared = rule.constants(1, {})
     if missing := [name for name in rule.constant_names if name not in prepared]:
         yield f"update asks for {', '.join(missing)}, which prepare does not return"

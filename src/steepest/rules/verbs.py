@@ -4,6 +4,8 @@
     sign(x)         −1, 0 or 1; NaN stays NaN
     absolute(x)     the magnitude
     maximum(a, b)   the larger one; NaN when either is NaN
+    minimum(a, b)   the smaller one; likewise
+    norm(x)         the Euclidean norm of the whole array: only in a rule that is not elementwise
     where(c, a, b)  a where c holds, else b
 
 A tensor is asked for its own method, so nothing here imports torch.
@@ -13,7 +15,7 @@ import math
 
 import numpy as np
 
-__all__ = ["absolute", "maximum", "sign", "sqrt", "where"]
+__all__ = ["absolute", "maximum", "minimum", "norm", "sign", "sqrt", "where"]
 
 
 def _is_number(x):
@@ -50,6 +52,16 @@ def maximum(a, b):
         return np.maximum(a, b)
     other = b if tensor is a else a
     return tensor.maximum(other if hasattr(other, "maximum") else tensor.new_tensor(other))
+
+
+def minimum(a, b):
+    """The smaller of each pair of elements; NaN when either is NaN."""
+    return -maximum(-a, -b)
+
+
+def norm(x):
+    """√Σx² over all elements."""
+    return abs(x) if _is_number(x) else sqrt((x * x).sum())
 
 
 def where(condition, a, b):

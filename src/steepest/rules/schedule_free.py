@@ -1,0 +1,83 @@
+"""Schedule-free learning: the mean x of the iterates z is the model; the gradient is taken between the two.
+
+θ is x. The weight of a step in the mean is the square of the largest rate so far.
+"""
+
+from steepest.rules.facts import BETA1, BETA2, MOMENTUM, SECOND_MOMENT, learning_rate, small_constant, weight_decay
+from steepest.rules.rule import Rule, Slot
+from steepest.rules.verbs import sqrt
+
+ITERATE = Slot("z", "z", "the iterate that the gradients move", initial="theta")
+MEMORY = {"weight_sum": 0.0, "lr_max": 0.0}
+
+
+def between(theta, z, beta):
+    return beta * theta + (1 - beta) * z
+
+
+def average(lr, weight_sum, lr_max):
+    """The share of the new iterate in the mean, and what to remember."""
+    lr_max = max(lr, lr_max)
+    weight_sum = weight_sum + lr_max**2
+    return {"share": lr_max**2 / weight_sum if weight_sum else 0.0, "weight_sum": weight_sum, "lr_max": lr_max}
+
+
+def prepare_sgd(lr, momentum, weight_sum, lr_max):
+    return {"rate": lr, "beta": momentum, **average(lr, weight_sum, lr_max)}
+
+
+def prepare_adamw(t, lr, beta1, beta2, eps, weight_decay, weight_sum, lr_max):
+    return {
+        "rate": lr,
+        "beta": beta1,
+        "rho2": beta2,
+        "new2": 1 - beta2,
+        "correct2": 1 / (1 - beta2**t),
+        "delta": eps,
+        "decay": weight_decay,
+        **average(lr, weight_sum, lr_max),
+    }
+
+
+def update_sgd(theta, g, z, rate, share):
+    z = z - rate * g
+    return theta + share * (z - theta), z
+
+
+def update_adamw(theta, g, z, r, rate, beta, rho2, new2, correct2, delta, decay, share):
+    r = rho2 * r + new2 * g * g
+    z = z - rate * (g / (sqrt(r * correct2) + delta) + decay * between(theta, z, beta))
+    return theta + share * (z - theta), z, r
+
+
+MEAN = r"x \leftarrow (1-c_t) x + c_t z,\quad c_t = \frac{\epsilon_{\max}^2}{\sum \epsilon_{\max}^2}"
+
+SCHEDULE_FREE_SGD = Rule(
+    name="schedule_free_sgd",
+    title="schedule-free gradient descent",
+    update=update_sgd,
+    prepare=prepare_sgd,
+    slots=(ITERATE,),
+    hyperparameters=(learning_rate(1.0, search=1.0), MOMENTUM, weight_decay()),
+    equation=r"z \leftarrow z - \epsilon\, g(y),\quad " + MEAN + r",\quad y = (1-\alpha) z + \alpha x",
+    reference="Defazio et al. (2024)",
+    memory=MEMORY,
+    gradient_point=between,
+)
+
+SCHEDULE_FREE_ADAMW = Rule(
+    name="schedule_free_adamw",
+    title="schedule-free AdamW",
+    update=update_adamw,
+    prepare=prepare_adamw,
+    slots=(ITERATE, SECOND_MOMENT),
+    hyperparameters=(learning_rate(2.5e-3, search=2.5e-3), BETA1, BETA2, small_constant(1e-8), weight_decay()),
+    equation=r"r \leftarrow \rho_2 r + (1-\rho_2) g(y)^2,\quad "
+    r"z \leftarrow z - \epsilon\left(\frac{g(y)}{\sqrt{\hat{r}} + \delta} + \lambda y\right),\quad "
+    + MEAN
+    + r",\quad y = (1-\rho_1) z + \rho_1 x",
+    reference="Defazio et al. (2024), algorithm 1",
+    memory=MEMORY,
+    gradient_point=between,
+    decay="own",
+)

@@ -1,0 +1,313 @@
+"""Other libraries' optimizers on the gradients of our choice, under one roof: each gives θ after every step.
+
+`theirs(case, rates, weight_decay)` walks with the library, `ours(case, rates, weight_decay)` with `steepest.optim`.
+The libraries are loaded when they are first asked for; all computes in float64.
+"""
+
+import inspect
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from mpmath import mpf
+
+import tensorflow_kernels as tensorflow
+from steepest import optim
+
+STEPS, START = 200, 1.0
+DECAY = 0.02
+
+NAMES = {
+    "keras": {
+        "alpha": "rho",
+        "rho": "rho",
+        "eps": "epsilon",
+        "beta1": "beta_1",
+        "beta2": "beta_2",
+        "weight_decay": "weight_decay",
+        "momentum": "momentum",
+        "initial_accumulator_value": "initial_accumulator_value",
+        "nesterov": "nesterov",
+        "centered": "centered",
+        "amsgrad": "amsgrad",
+    },
+    "optax": {
+        "alpha": "decay",
+        "rho": "rho",
+        "eps": "eps",
+        "beta1": "b1",
+        "beta2": "b2",
+        "beta3": "b3",
+        "momentum": "momentum",
+        "nesterov": "nesterov",
+        "centered": "centered",
+        "initial_accumulator_value": "initial_accumulator_value",
+        "initial_scale": "initial_scale",
+        "eps_root": "eps_root",
+    },
+}
+
+
+def written_out(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with beta1, beta2, … in the place of betas."""
+    given = dict(options)
+    given |= {f"beta{i}": beta for i, beta in enumerate(given.pop("betas", ()), 1)}
+    return given
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of our classes in a dialect under some options, and the namesake in the dialect's library.
+
+    decays: whether the library's function has weight decay (Keras: always; optax: others are chained with
+    `add_decayed_weights`).  alone: options of ours that say what the library's other function is (AMSGrad).
+    """
+
+    cls: str
+    dialect: str
+    peer: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    alone: Mapping[str, Any] = field(default_factory=dict)
+    rate: float = 0.05
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What tests and tables call it."""
+        given = [k if v is True else f"{k}={v}" for k, v in {**self.options, **self.alone}.items() if k in SHOWN and v]
+        return f"{self.cls}({', '.join(given)})" if given else self.cls
+
+    @property
+    def library(self) -> str:
+        """The library's name for it."""
+        made = {"keras": "keras.optimizers", "optax": "optax", "paper": "schedulefree", "tf1": "tf.raw_ops"}
+        return f"{made[self.dialect]}.{self.peer}"
+
+    def theirs(self) -> dict[str, Any]:
+        """The options under the library's names."""
+        given = written_out(self.options)
+        known = {**NAMES.get(self.dialect, {}), **self.renamed}
+        return {known.get(name, name): value for name, value in given.items() if name != "centered" or known}
+
+
+SHOWN = ("momentum", "nesterov", "centered", "amsgrad", "eps_root", "initial_scale", "decoupled_weight_decay")
+BETAS = (0.9, 0.99)
+
+CASES = [
+    Case("SGD", "keras", "SGD"),
+    Case("SGD", "keras", "SGD", {"momentum": 0.8}),
+    Case("SGD", "keras", "SGD", {"momentum": 0.8, "nesterov": True}),
+    Case("SGD", "optax", "sgd"),
+    Case("SGD", "optax", "sgd", {"momentum": 0.8}),
+    Case("SGD", "optax", "sgd", {"momentum": 0.8, "nesterov": True}),
+    *(
+        Case("Adagrad", dialect, peer, {"initial_accumulator_value": 0.2, "eps": 1e-3})
+        for dialect, peer in (("keras", "Adagrad"), ("optax", "adagrad"))
+    ),
+    *(
+        Case("RMSprop", dialect, peer, {"alpha": 0.9, "eps": 1e-3, "momentum": momentum, "centered": centered})
+        for dialect, peer in (("keras", "RMSprop"), ("optax", "rmsprop"))
+        for momentum in (0.0, 0.8)
+        for centered in (False, True)
+    ),
+    Case("RMSprop", "optax", "rmsprop", {"alpha": 0.9, "eps": 1e-3, "momentum": 0.8, "initial_scale": 0.5}),
+    Case("Adadelta", "keras", "Adadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
+    Case("Adadelta", "optax", "adadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
+    Case("Adam", "keras", "Adam", {"betas": BETAS, "eps": 1e-3}),
+    Case("Adam", "keras", "Adam", {"betas": BETAS, "eps": 1e-3, "amsgrad": True}),
+    Case("Adam", "optax", "adam", {"betas": BETAS, "eps": 1e-3}),
+    Case("Adam", "optax", "adam", {"betas": BETAS, "eps": 1e-3, "eps_root": 1e-3}),
+    Case("Adam", "optax", "amsgrad", {"betas": BETAS, "eps": 1e-3}, {"amsgrad": True}),
+    Case("AdamW", "keras", "AdamW", {"betas": BETAS, "eps": 1e-3}),
+    Case("AdamW", "keras", "AdamW", {"betas": BETAS, "eps": 1e-3, "amsgrad": True}),
+    Case("AdamW", "optax", "adamw", {"betas": BETAS, "eps": 1e-3}),
+    Case("AdamW", "optax", "adamw", {"betas": BETAS, "eps": 1e-3, "eps_root": 1e-3}),
+    Case("NAdam", "keras", "Nadam", {"betas": BETAS, "eps": 1e-3}, {"momentum_decay": 1.0}),
+    Case("NAdam", "optax", "nadam", {"betas": BETAS, "eps": 1e-3}),
+    Case("NAdam", "optax", "nadamw", {"betas": BETAS, "eps": 1e-3}, {"decoupled_weight_decay": True}),
+    Case("Adamax", "keras", "Adamax", {"betas": BETAS, "eps": 1e-3}),
+    Case("Adamax", "optax", "adamax", {"betas": BETAS, "eps": 1e-3}),
+    Case("RAdam", "optax", "radam", {"betas": BETAS, "eps": 1e-3}),
+    Case("Lion", "keras", "Lion", {"betas": BETAS}),
+    Case("Lion", "optax", "lion", {"betas": BETAS}),
+    Case("Adan", "optax", "adan", {"betas": (0.95, 0.9, 0.99), "eps": 1e-3, "eps_root": 1e-3}),
+    Case("Yogi", "optax", "yogi", {"betas": BETAS, "eps": 1e-3}),
+    Case("AdaBelief", "optax", "adabelief", {"betas": BETAS, "eps": 1e-3, "eps_root": 1e-3}),
+    Case("ScheduleFreeSGD", "paper", "SGDScheduleFree", {"momentum": 0.8}),
+    Case("ScheduleFreeAdamW", "paper", "AdamWScheduleFree", {"betas": BETAS, "eps": 1e-3}),
+    Case("ScheduleFreeSGD", "optax", "schedule_free_sgd", {"momentum": 0.8}, renamed={"momentum": "b1"}),
+    Case("ScheduleFreeAdamW", "optax", "schedule_free_adamw", {"betas": BETAS, "eps": 1e-3}),
+    Case("Adagrad", "tf1", "ApplyAdagrad", {"initial_accumulator_value": 0.2, "eps": 0.0}),
+    *(
+        Case("RMSprop", "tf1", peer, {"alpha": 0.9, "eps": 1e-3, "momentum": momentum, "centered": centered})
+        for peer, centered in (("ApplyRMSProp", False), ("ApplyCenteredRMSProp", True))
+        for momentum in (0.0, 0.8)
+    ),
+    Case("Adadelta", "tf1", "ApplyAdadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
+    Case("Adam", "tf1", "ApplyAdam", {"betas": BETAS, "eps": 1e-3}),
+    Case("LAMB", "keras", "Lamb", {"betas": BETAS, "eps": 1e-3}),
+    Case("LAMB", "optax", "lamb", {"betas": BETAS, "eps": 1e-3}),
+]
+
+
+# what a library does that is not copied, or that is copied although its paper has it otherwise
+FAULTS = (
+    "`optax.adadelta()` without a learning rate does not turn the sign: it ascends. `steepest.optim.Adadelta` has the "
+    "rate 1 there, as the paper.",
+    "`optax.adan` weighs the gradient's change by 1 − b2 where the paper, whose β₂ is 1 − b2, has b2. The dialect "
+    '"optax" has optax\'s numbers, "paper" the paper\'s.',
+    "`torch.optim.NAdam` and `ASGD` keep numbers of the step in torch's default dtype, so float64 training has "
+    "float32's rounding (about 1e-8) there. These are kept in double precision here; with torch's default "
+    "dtype at float64 both agree.",
+)
+
+
+def gradients() -> np.ndarray:
+    """200 rows of six gradients whose sizes span nine orders of magnitude, with zeros, and a row of zeros."""
+    numbers = np.random.default_rng(7)
+    rows = numbers.choice([-1.0, 1.0], (STEPS, 6)) * 10.0 ** numbers.uniform(-6, 3, (STEPS, 6))
+    rows[numbers.random((STEPS, 6)) < 0.1] = 0.0
+    rows[:3, 0], rows[50] = 0.0, 0.0
+    return rows
+
+
+def rates(initial: float, decaying: bool) -> np.ndarray:
+    """ε at each step: constant, or falling to 0.37 of what it was."""
+    return initial * (np.exp(-np.arange(STEPS) / STEPS) if decaying else np.ones(STEPS))
+
+
+def ours(case: Case, decaying: bool, weight_decay: float, dialect: str | None = None) -> np.ndarray:
+    """θ after each step by our class, in the case's dialect or in another."""
+    theta = torch.nn.Parameter(torch.full((6,), START, dtype=torch.float64))
+    made = getattr(optim, case.cls)
+    options = {**case.options, **case.alone, "weight_decay": weight_decay, "dialect": dialect or case.dialect}
+    optimizer = made([theta], lr=case.rate, **options)
+    optimizer.param_groups[0]["initial_lr"] = case.rate  # as a scheduler notes it
+    path = []
+    for g, rate in zip(gradients(), rates(case.rate, decaying).tolist(), strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        theta.grad = torch.from_numpy(g.copy())
+        optimizer.step()
+        optimizer.eval()
+        path.append(theta.detach().numpy().copy())
+        optimizer.train()
+    return np.array(path)
+
+
+def theirs(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
+    """θ after each step by the dialect's library."""
+    return _LIBRARIES[case.dialect](case, decaying, weight_decay)
+
+
+@cache
+def keras() -> Any:
+    """Keras on torch, in double precision."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    keras.config.set_floatx("float64")
+    return keras
+
+
+def by_keras(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
+    theta = keras().Variable(np.full(6, START), dtype="float64")
+    decay = weight_decay or (0 if case.peer == "AdamW" else None)
+    optimizer = getattr(keras().optimizers, case.peer)(learning_rate=case.rate, weight_decay=decay, **case.theirs())
+    path = []
+    for g, rate in zip(gradients(), rates(case.rate, decaying), strict=True):
+        optimizer.learning_rate = rate
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "__array__", DeprecationWarning)  # of Keras's Nadam on torch
+            optimizer.apply_gradients([(torch.from_numpy(g.copy()), theta)])
+        path.append(np.array(theta.value.detach().numpy()))
+    return np.array(path)
+
+
+@cache
+def optax() -> Any:
+    """optax with jax in double precision."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    import jax
+    import optax
+
+    jax.config.update("jax_enable_x64", True)
+    return optax
+
+
+@cache
+def optax_walk(peer: str, given: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
+    """The whole walk as one compiled function of the rates and the weight decay."""
+    import jax
+
+    make = getattr(optax() if hasattr(optax(), peer) else optax().contrib, peer)
+
+    def walk(rates: Any, weight_decay: Any, grads: Any) -> Any:
+        if "weight_decay" in inspect.signature(make).parameters:
+            tx = make(lambda count: rates[count], weight_decay=weight_decay, **dict(given))
+        else:
+            tx = optax().chain(
+                optax().add_decayed_weights(weight_decay), make(lambda count: rates[count], **dict(given))
+            )
+
+        shown = optax().contrib.schedule_free_eval_params if "schedule_free" in peer else lambda _, theta: theta
+
+        def step(carry: Any, g: Any) -> Any:
+            theta, state = carry
+            updates, state = tx.update(g, state, theta)
+            theta = optax().apply_updates(theta, updates)
+            return (theta, state), shown(state, theta)
+
+        theta = jax.numpy.full(6, START)
+        return jax.lax.scan(step, (theta, tx.init(theta)), grads)[1]
+
+    return jax.jit(walk)
+
+
+def by_optax(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
+    walk = optax_walk(case.peer, tuple(case.theirs().items()))
+    return np.asarray(walk(rates(case.rate, decaying), weight_decay, gradients()))
+
+
+def by_schedulefree(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
+    """x after each step; the library keeps y, from which it works x out."""
+    import schedulefree
+
+    theta = torch.nn.Parameter(torch.full((6,), START, dtype=torch.float64))
+    optimizer = getattr(schedulefree, case.peer)([theta], lr=case.rate, weight_decay=weight_decay, **case.options)
+    path = []
+    optimizer.train()
+    for g, rate in zip(gradients(), rates(case.rate, decaying).tolist(), strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        theta.grad = torch.from_numpy(g.copy())
+        optimizer.step()
+        optimizer.eval()
+        path.append(theta.detach().numpy().copy())
+        optimizer.train()
+    return np.array(path)
+
+
+def by_tensorflow(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
+    """TensorFlow 1's kernels as its documentation writes them, in 50 digits."""
+    columns = [
+        tensorflow.KERNELS[case.peer](
+            [mpf(float(g)) for g in column],
+            [mpf(rate) for rate in rates(case.rate, decaying).tolist()],
+            mpf(weight_decay),
+            **{name: mpf(value) for name, value in case.theirs().items()},
+        )
+        for column in gradients().T
+    ]
+    return np.array(columns, dtype=np.float64).T
+
+
+_LIBRARIES = {"keras": by_keras, "optax": by_optax, "paper": by_schedulefree, "tf1": by_tensorflow}
+
+
+def difference(path: np.ndarray, other: np.ndarray) -> float:
+    """The largest distance between two paths, relative to a weight's size and its way from the start."""
+    return float(np.max(np.abs(path - other) / (np.abs(other) + np.abs(other - START))))

@@ -1,0 +1,137 @@
+"""Every optimizer that another library has too gives the library's numbers, and another dialect does not.
+
+200 steps on gradients that span nine orders of magnitude, zeros included, in float64. A difference is relative to a
+weight's size and its way from the start.
+"""
+
+import inspect
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import peers
+from peers import CASES, DECAY, difference, ours, theirs
+from steepest import optim
+from steepest.optim.form import choose
+
+for library in ("keras", "optax", "schedulefree"):  # not part of what `make test-lowest` installs
+    pytest.importorskip(library)
+
+TOLERANCE = 1e-12
+PAGE = Path(__file__).parent.parent / "docs" / "agreement.md"
+
+every_case = pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{c.dialect}-{c.name}" for c in CASES])
+
+
+@cache
+def reference(number, decaying, weight_decay):
+    """The library's path, walked once in each process."""
+    return theirs(CASES[number], decaying, weight_decay)
+
+
+@every_case
+@pytest.mark.parametrize("decaying", [False, True], ids=["constant", "decaying"])
+@pytest.mark.parametrize("weight_decay", [0.0, DECAY], ids=["plain", "decay"])
+def test_the_librarys_numbers(number, decaying, weight_decay):
+    path = ours(CASES[number], decaying, weight_decay)
+    assert difference(path, reference(number, decaying, weight_decay)) < TOLERANCE
+    assert np.ptp(path, axis=0).min() > 1e-3
+
+
+def followed(cls, dialect, options):
+    """The rule of a class in a dialect, or None where the dialect has no form for the options."""
+    written = {name: p.default for name, p in inspect.signature(getattr(optim, cls)).parameters.items()}
+    fixed = getattr(optim, cls).fixed_options
+    try:
+        return choose(getattr(optim, cls).forms, {**written, **fixed, **options, "dialect": dialect}).rule
+    except ValueError:
+        return None
+
+
+def same_mathematics(one, other, given):
+    """Whether two rules are one function of the given numbers: also where a default of theirs comes into play."""
+    names = set(one.defaults) & set(other.defaults) - {"lr", "weight_decay", *given}
+    alike = (one.update, one.prepare, one.decay) == (other.update, other.prepare, other.decay)
+    return alike and all(one.defaults[name] == other.defaults[name] for name in names)
+
+
+SWAPS = [
+    (number, dialect)
+    for number, case in enumerate(CASES)
+    for dialect in dict.fromkeys(f.dialect for f in getattr(optim, case.cls).forms)
+    if dialect != case.dialect
+]
+
+# other rules, but the same numbers at these options: L2 and decoupled decay of plain descent; no δ; no momentum
+SAME = {
+    *(("SGD", a, b) for a in ("keras", "optax") for b in ("torch", "keras", "optax", "lecture", "paper")),
+    *(("Adagrad", "tf1", other) for other in ("torch", "lecture", "paper")),
+    ("RMSprop", "optax", "paper"),
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "dialect"),
+    [pytest.param(n, d, id=f"{CASES[n].dialect}-{CASES[n].name}-as-{d}") for n, d in SWAPS],
+)
+def test_another_dialect_is_found_out(number, dialect):
+    """A swapped dialect moves the result by 1000 times the tolerance at least, unless the two are the same method."""
+    case = CASES[number]
+    options = {**case.options, **case.alone}
+    mine, other = followed(case.cls, case.dialect, options), followed(case.cls, dialect, options)
+    try:
+        path = ours(case, True, DECAY, dialect=dialect)
+    except ValueError:
+        return  # the other dialect has no such form, and says so
+    moved = difference(path, reference(number, True, DECAY))
+    if same_mathematics(mine, other, peers.written_out(options)) or (case.name, case.dialect, dialect) in SAME:
+        assert moved < TOLERANCE
+    else:
+        assert moved > 1000 * TOLERANCE
+
+
+# what a library calls each of our options, where its signature has a default for it
+@pytest.mark.parametrize(
+    ("cls", "dialect", "peer"),
+    sorted({(c.cls, c.dialect, c.peer) for c in CASES if c.dialect in ("keras", "optax") and not c.alone}),
+)
+def test_a_dialects_defaults_are_the_librarys(cls, dialect, peer):
+    if dialect == "keras":
+        library = peers.keras().optimizers
+    else:
+        library = peers.optax() if hasattr(peers.optax(), peer) else peers.optax().contrib
+    has = {name: p.default for name, p in inspect.signature(getattr(library, peer)).parameters.items()}
+    names = {**peers.NAMES[dialect], "weight_decay": "weight_decay", "lr": "learning_rate"}
+    names |= {"momentum": "b1"} if "schedule_free" in peer else {}
+    group = getattr(optim, cls)([torch.nn.Parameter(torch.ones(1))], dialect=dialect).param_groups[0]
+    compared = {name: value for name, value in peers.written_out(group).items() if names.get(name) in has}
+    expected = {name: has[names[name]] for name in compared}
+    without = [
+        name for name, value in expected.items() if value in (inspect.Parameter.empty, None) and name != "weight_decay"
+    ]
+    assert without == (["lr"] if dialect == "optax" and "schedule_free" not in peer else [])
+    assert {n: v or 0 for n, v in compared.items() if n not in without} == {
+        n: v or 0 for n, v in expected.items() if n not in without
+    }
+    assert len(compared) > 1
+
+
+def test_optax_adadelta_without_a_rate_ascends():
+    """The fault that the page names; with the rate 1 it descends as ours does."""
+    optax, start = peers.optax(), np.array([1.0])
+    for made, sign in ((optax.adadelta(), 1), (optax.adadelta(1.0), -1)):
+        updates, _ = made.update(np.array([2.0]), made.init(start), start)
+        assert np.sign(updates[0]) == sign
+    theta = torch.nn.Parameter(torch.ones(1))
+    theta.grad = torch.tensor([2.0])
+    optim.Adadelta([theta], dialect="optax").step()
+    assert theta.item() < 1
+
+
+def test_the_page_has_a_row_for_every_case():
+    rows = [line.split(" | ")[:2] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    assert rows == [[f"| `{case.name}`", case.library] for case in CASES]
+    assert all(fault in PAGE.read_text() for fault in peers.FAULTS)
