@@ -181,7 +181,7 @@ def test_list_names_everything_that_the_commands_take(capsys):
     names = {kind: [row["name"] for row in rows] for kind, rows in known.items()}
     assert names["optimizers"] == list(METHODS)
     assert names["schedules"] == list(SCHEDULES)
-    assert names["workloads"] == ["mnist", "mnist-softmax", "mnist-mlp"]
+    assert names["workloads"] == list(WORKLOADS)
     assert {"quartic", "nice", "harder", "rosenbrock", "beale", "himmelblau", "saddle"} <= set(names["functions"])
     verdicts = {row["name"]: row["sufficient"] for row in known["schedules"]}
     assert [name for name, holds in verdicts.items() if holds] == ["inverse"]

@@ -4,6 +4,7 @@
     steepest.rules       every update rule once, as a function of numbers
     steepest.schedules   learning-rate schedules
     steepest.race        a race between optimizers on a workload     (needs steepest[lab])
+    steepest.workload    a workload of one's own
     steepest.descend     the path of one optimizer on a function     (needs steepest[lab])
 
 Each is loaded when it is first asked for.
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from steepest import optim, rules, schedules
     from steepest.descent import descend
     from steepest.study import race
+    from steepest.workloads.own import workload
 
 __version__ = "0.1.0"
-__all__ = ["descend", "optim", "race", "rules", "schedules"]
+__all__ = ["descend", "optim", "race", "rules", "schedules", "workload"]
 
-_HOMES = {"descend": "steepest.descent", "race": "steepest.study"}
+_HOMES = {"descend": "steepest.descent", "race": "steepest.study", "workload": "steepest.workloads.own"}
 
 
 def __getattr__(name: str) -> Any:

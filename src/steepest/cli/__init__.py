@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from steepest.cli import descend, race, show
+from steepest.cli import descend, init, race, show
 from steepest.cli.common import Failed
 from steepest.cli.names import list_names
 from steepest.names import nearest
@@ -104,6 +104,7 @@ def _guess(name: str, known) -> str:
 
 # One line for each command, in the order in which --help shows them.
 app.command()(race.race)
+app.command()(init.init)
 app.command()(descend.descend)
 app.add_typer(show.app, name="show")
 app.command("list")(list_names)

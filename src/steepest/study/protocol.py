@@ -7,6 +7,7 @@ next is a function of the finished runs alone, so an interrupted race continues 
 import math
 import os
 import platform
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from steepest.study.summary import Row, best_of, edge, summary
 from steepest.study.workers import results
 from steepest.trial import Result, Trial
 from steepest.workloads import Workload, workload
+from steepest.workloads.own import check
 from steepest.workloads.randomness import derive
 
 PASSES, RATES, SEEDS = 5, 7, 3
@@ -52,7 +54,7 @@ class Study:
     @property
     def folder(self) -> str:
         """Where its journal lies unless somebody says otherwise."""
-        return f"steepest-race-{self.workload.name}"
+        return "steepest-race-" + re.sub(r"[^\w.-]+", "-", self.workload.name)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def race(
     *,
     folder: Path | str | None = None,
     until: Iterable[str] = (),
-    passes: float = PASSES,
+    passes: float | None = None,
     rates: int = RATES,
     seeds: int = SEEDS,
     batch_size: int | None = None,
@@ -143,7 +145,8 @@ def race(
     who         contenders or their names
     folder      where the journal lies; `steepest-race-NAME` unless given
     until       stopping criteria of the final runs, such as "loss=0.1"; the first one met ends a run
-    passes      the budget of a final run, unless `until` has one; a tuning run has 0.4 of it
+    passes      the budget of a final run, unless `until` has one; the workload's own, or 5, unless given; a tuning run
+                has 0.4 of it
     rates       values that each contender tries; more for all when the best of one lies at the end of its grid
     seeds       final runs of each
     batch_size  examples a step, 1 to all; the workload's own unless given
@@ -175,18 +178,20 @@ def plan(
     who: Iterable[str | Contender] = DEFAULT,
     *,
     until: Iterable[str] = (),
-    passes: float = PASSES,
+    passes: float | None = None,
     batch_size: int | None = None,
     **settings: int,
 ) -> Study:
     """The study that `race` runs, its input checked."""
     chosen = workload(what) if isinstance(what, str) else what
+    check(chosen)
     rows = [c for name in who for c in ([name] if isinstance(name, Contender) else contenders([name]))]
     if not rows:
         raise ValueError("nobody races: name at least one contender")
     ends = criteria(until)
     if not any(c.is_budget for c in ends):
-        ends = (Criterion("passes", passes), *ends)
+        own = criteria([chosen.until]) if passes is None else ()
+        ends = (*(own or (Criterion("passes", PASSES if passes is None else passes),)), *ends)
     if batch_size is not None:
         _refuse_batch(batch_size, chosen)
     size = chosen.batch_size if batch_size is None else batch_size

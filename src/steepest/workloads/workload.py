@@ -1,9 +1,17 @@
 """What a workload is: a model, data in three splits, a loss, a metric and a batch size."""
 
+import hashlib
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from torch import Tensor, nn
+
+from steepest.workloads.randomness import isolated
+
+Source = tuple[Callable[..., "Workload"], tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,11 @@ class Data:
     validation: Split
     test: Split
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Each by its name."""
+        return {"training": self.train, "validation": self.validation, "test": self.test}
+
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
     """The share of rows whose largest output is at the target.
@@ -49,6 +62,10 @@ class Workload:
     loss         (outputs, targets) → the mean loss over the rows
     metric       (outputs, targets) → the mean over the rows of what is wanted high
     batch_size   examples a step, unless a study says otherwise
+    until        the budget of a final run, such as "passes=10" or "steps=2000", unless a study says otherwise
+    targets      values of the metric on the validation split whose time is of interest, fixed in advance
+    source       how another process gets it where its functions cannot travel: a function and its arguments, of which
+                 the first is a hash of the file that they come from
     """
 
     name: str
@@ -58,3 +75,41 @@ class Workload:
     loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy
     metric: Callable[[Tensor, Tensor], Tensor] = accuracy
     batch_size: int = 128
+    until: str = ""
+    targets: tuple[float, ...] = ()
+    # a changed copy is no longer what the source gives
+    source: Source | None = field(default=None, init=False, compare=False, repr=False)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.source or super().__reduce_ex__(protocol)
+
+    def fingerprint(self) -> str:
+        """A hash of the data, the code of its functions and the model's layers: equal ones train alike."""
+        digest = hashlib.sha256()
+        data = self.data()
+        for split in data.splits.values():
+            for tensor in (split.inputs, split.targets):
+                digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+                digest.update(tensor.contiguous().numpy().data)
+        with isolated():
+            layers = repr(self.build())
+        file = self.source[1][:1] if self.source else ""
+        for words in (layers, *map(_code, (self.build, self.loss, self.metric)), repr(file)):
+            digest.update(words.encode())
+        return digest.hexdigest()[:16]
+
+
+def from_source(workload: Workload, function: Callable[..., Workload], *arguments: Any) -> Workload:
+    """The workload, to be made in another process by this call."""
+    object.__setattr__(workload, "source", (function, arguments))
+    return workload
+
+
+def _code(function: Any) -> str:
+    """The source of a function or class, with the arguments that are bound to it."""
+    if isinstance(function, partial):
+        return " ".join([_code(function.func), repr(function.args), repr(sorted(function.keywords.items()))])
+    try:
+        return inspect.getsource(function)
+    except (TypeError, OSError):  # built in, or typed into an interpreter
+        return getattr(function, "__qualname__", type(function).__qualname__)

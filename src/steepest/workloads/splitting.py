@@ -1,0 +1,151 @@
+"""A user's data, in whatever form it comes, as three splits of tensors."""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, IterableDataset, TensorDataset
+
+from steepest.workloads.randomness import derive
+from steepest.workloads.workload import Data, Split
+
+SHARES = (0.7, 0.15)  # of the examples, to train on and to validate; the rest is for the test
+FROM_TRAINING = 1 / 6  # of the training split, to validate, where only training and test split are given
+LARGEST = 0.5  # of the machine's memory
+FORMS = "allowed are (inputs, targets), (train, test) or (train, validation, test), each a pair of tensors or a Dataset"
+
+
+def as_data(given: Any) -> Data:
+    """Three splits of tensors.
+
+    given: `Data`; a mapping with "train", "validation" and "test"; (inputs, targets), which is shuffled once and split
+    70:15:15; (train, test), where a sixth of the training split becomes the validation split; or
+    (train, validation, test). A split is a pair of tensors or arrays, or a Dataset, which is read once into memory.
+
+    >>> data = as_data((torch.zeros(100, 2), torch.zeros(100)))
+    >>> [len(split) for split in data.splits.values()]
+    [70, 15, 15]
+
+    Raises ValueError for anything else.
+    """
+    if isinstance(given, Data):
+        return given
+    if isinstance(given, Mapping):
+        if set(given) != {"train", "validation", "test"}:
+            raise ValueError(f"data has the splits {', '.join(map(str, given))}; needed are train, validation and test")
+        given = (given["train"], given["validation"], given["test"])
+    if isinstance(given, Dataset):
+        return _split_up(_split("", given))
+    if not isinstance(given, tuple | list) or not 2 <= len(given) <= 3:
+        raise ValueError(f"data is {kind(given)}; {FORMS}")
+    if len(given) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in given):
+        return _split_up(_split("", given))
+    names = ("training", "validation", "test") if len(given) == 3 else ("training", "test")
+    parts = [_split(name, part) for name, part in zip(names, given, strict=True)]
+    if len(parts) == 3:
+        return Data(*parts)
+    train, validation = _parted(parts[0], round(len(parts[0]) * (1 - FROM_TRAINING)))
+    return Data(train, validation, parts[1])
+
+
+def _split_up(everything: Split) -> Data:
+    train, rest = _parted(everything, round(SHARES[0] * len(everything)))
+    cut = round(SHARES[1] * len(everything))
+    return Data(train, rest[:cut], rest[cut:])
+
+
+def _parted(split: Split, first: int) -> tuple[Split, Split]:
+    """So many examples and the rest, after a shuffle that is always the same."""
+    generator = torch.Generator().manual_seed(derive(0, "splits"))
+    rows = torch.randperm(len(split), generator=generator)
+    return split[rows[:first]], split[rows[first:]]
+
+
+def _split(name: str, given: Any) -> Split:
+    about = f"the {name} split" if name else "data"
+    if isinstance(given, Split):
+        return given
+    if isinstance(given, TensorDataset):
+        given = given.tensors
+    if isinstance(given, Dataset):
+        given = _read(about, given)
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise ValueError(f"{about} is {kind(given)}; a split is a pair (inputs, targets) or a Dataset of such pairs")
+    inputs, targets = (_tensor(about, part) for part in given)
+    if not inputs.ndim or not targets.ndim or len(inputs) != len(targets):
+        shapes = f"inputs of shape {tuple(inputs.shape)} and targets of shape {tuple(targets.shape)}"
+        raise ValueError(f"{about} has {shapes}; both need one row an example")
+    return Split(inputs, targets)
+
+
+def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
+    """All examples of a Dataset; it has to fit into half of the machine's memory."""
+    items = iter(dataset) if isinstance(dataset, IterableDataset) else (dataset[i] for i in range(len(dataset)))
+    inputs, targets, limit = [], [], LARGEST * _memory()
+    size = 0
+    for item in items:
+        if not isinstance(item, tuple | list) or len(item) != 2:
+            raise ValueError(f"{about} yields {kind(item)}; each example is a pair (input, target)")
+        x, y = (_tensor(about, part) for part in item)
+        inputs.append(x)
+        targets.append(y)
+        size += x.nbytes + y.nbytes
+        if size > limit:
+            raise ValueError(f"{about} does not fit into half of the memory; race on a part of it")
+    if not inputs:
+        raise ValueError(f"{about} has no examples")
+    if len({x.shape for x in inputs}) > 1:
+        shapes = list(dict.fromkeys(tuple(x.shape) for x in inputs))[:2]
+        raise ValueError(f"{about} has inputs of shapes {shapes[0]} and {shapes[1]}; all need the same")
+    return torch.stack(inputs), torch.stack(targets)
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 << 30
+
+
+def _tensor(about: str, values: Any) -> Tensor:
+    try:
+        return torch.as_tensor(values).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{about} holds {kind(values)}; allowed are tensors, arrays and numbers") from None
+
+
+def kind(given: Any) -> str:
+    """What somebody gave, in words."""
+    if isinstance(given, tuple | list):
+        return f"a {type(given).__name__} of {len(given)}"
+    return f"{'an' if type(given).__name__[0] in 'AEIOUaeiou' else 'a'} {type(given).__name__}"
+
+
+class Kept:
+    """A user's data, made once; other processes read it from a file, so that all see the same."""
+
+    def __init__(self, make: Callable[[], Data]) -> None:
+        self.make = make
+        self.made: Data | None = None
+        self.folder: Any = None
+
+    def __call__(self) -> Data:
+        if self.made is None:
+            self.made = self.make()
+        return self.made
+
+    def __reduce__(self) -> Any:
+        data = self()
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory(prefix="steepest-data-")
+            torch.save([(s.inputs, s.targets) for s in data.splits.values()], Path(self.folder.name) / "data.pt")
+        return _kept, (str(Path(self.folder.name) / "data.pt"),)
+
+
+@cache
+def _kept(file: str) -> Kept:
+    data = Data(*(Split(*pair) for pair in torch.load(file, mmap=True)))
+    return Kept(lambda: data)

@@ -1,0 +1,259 @@
+"""A workload of one's own: from a file, from Python, its data in every form, and each likely mistake in one line."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+import steepest
+from steepest.cli import main
+from steepest.workloads import WORKLOADS, workload
+from steepest.workloads.own import check
+from steepest.workloads.splitting import as_data
+
+X, Y = torch.randn(100, 3), torch.arange(100) % 2
+SOUND = """
+import torch
+from torch import nn
+import steepest
+
+def data():
+    return torch.randn(60, 4), torch.arange(60) % 2
+
+workload = steepest.workload(lambda: nn.Linear(4, 2), data, batch_size=10)
+"""
+
+
+def linear():
+    return nn.Linear(3, 2)
+
+
+class Pairs(torch.utils.data.Dataset):
+    def __len__(self):
+        return 50
+
+    def __getitem__(self, i):
+        return np.full(3, i, dtype=np.float32), i % 2
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        ((X, Y), [70, 15, 15]),
+        ((X.numpy(), Y.numpy()), [70, 15, 15]),
+        (((X, Y), (X[:7], Y[:7])), [83, 17, 7]),
+        (((X, Y), (X[:9], Y[:9]), (X[:7], Y[:7])), [100, 9, 7]),
+        ({"train": (X, Y), "validation": (X[:9], Y[:9]), "test": (X[:7], Y[:7])}, [100, 9, 7]),
+        ((TensorDataset(X, Y), Pairs()), [83, 17, 50]),
+        (Pairs(), [35, 8, 7]),
+    ],
+)
+def test_data_comes_in_many_forms(given, sizes):
+    data = as_data(given)
+    assert [len(split) for split in data.splits.values()] == sizes
+    again = as_data(given)
+    assert torch.equal(data.train.inputs, again.train.inputs)
+
+
+def test_the_parts_of_a_split_hold_each_example_once():
+    rows = torch.arange(100.0).reshape(-1, 1)
+    data = as_data((rows, rows))
+    everything = torch.cat([split.inputs for split in data.splits.values()])
+    assert sorted(everything.flatten().tolist()) == rows.flatten().tolist()
+    assert all(torch.equal(split.inputs, split.targets) for split in data.splits.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (3, "data is an int; allowed are"),
+        ((X,), "data is a tuple of 1"),
+        ({"train": (X, Y)}, "data has the splits train; needed are train, validation and test"),
+        ((X, Y[:50]), r"inputs of shape \(100, 3\) and targets of shape \(50,\)"),
+        (((X, Y), 5), "the test split is an int; a split is a pair"),
+        (((X, Y), (X, "spam")), "the test split holds a str"),
+    ],
+)
+def test_other_data_is_refused(given, words):
+    with pytest.raises(ValueError, match=words):
+        as_data(given)
+
+
+def nan_targets():
+    targets = torch.randn(100, 2)
+    targets[3] = torch.nan
+    return (X, targets), (X, targets), (X, targets)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": lambda: 3}, "the model's function returned int, not an nn.Module"),
+        ({"model": nn.Identity}, "the model has no parameters that train"),
+        ({"model": lambda: nn.Linear(5, 2)}, r"the model on inputs of shape \(8, 3\) failed.*mat1 and mat2"),
+        (
+            {"data": nan_targets, "loss": nn.functional.mse_loss},
+            "the targets of the training split hold NaN or ∞, .*row 3",
+        ),
+        ({"data": lambda: 1 / 0}, r"data failed \(test_own_workloads.py, line \d+\): ZeroDivisionError"),
+        ({"data": (X[:0], Y[:0])}, "the training split has no examples"),
+        ({"loss": lambda o, t: nn.functional.cross_entropy(o, t, reduction="none")}, r"the loss has shape \(8,\)"),
+        ({"loss": lambda o, t: 3.0}, "the loss is a float; it must be a tensor of one number"),
+        ({"loss": lambda o, t: torch.tensor(1.0)}, "the loss does not depend on the model's parameters"),
+        ({"loss": lambda o, t: o.sum() * torch.inf}, "the loss before the first step is"),
+        ({"metric": lambda o, t: o}, r"the metric has shape \(8, 2\); it must be one number"),
+        ({"metric": lambda o, t: nope}, "the metric failed .*NameError"),  # noqa: F821
+    ],
+)
+def test_a_likely_mistake_is_one_line(changes, words):
+    given = {"model": linear, "data": (X, Y), **changes}
+    with pytest.raises(ValueError, match=words) as error:
+        check(steepest.workload(**given))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": nn.Linear(3, 2)}, "give the function that builds one"),
+        ({"model": 3}, "model is an int; it must be a function"),
+        ({"batch_size": 0}, "Invalid batch size: 0"),
+        ({"until": "passes"}, "write passes=NUMBER"),
+    ],
+)
+def test_what_cannot_be_a_workload_is_refused_at_once(changes, words):
+    with pytest.raises(ValueError, match=words):
+        steepest.workload(**{"model": linear, "data": (X, Y), **changes})
+
+
+def test_each_built_in_workload_is_sound():
+    for each in WORKLOADS.values():
+        if each.name != "fashion-mnist":
+            check(each)
+
+
+def test_a_files_workload_travels_to_another_process_with_its_data(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(SOUND)
+    found = workload(str(file))
+    assert (found.name, found.title, found.batch_size) == ("mine", "mine", 10)
+    again = pickle.loads(pickle.dumps(found))
+    assert torch.equal(again.data().train.inputs, found.data().train.inputs)
+    assert again.fingerprint() == found.fingerprint()
+    assert pickle.loads(pickle.dumps(again)).name == "mine"
+    held = pickle.dumps(found)
+    file.write_text(SOUND + "\n")
+    with pytest.raises(ValueError, match="mine.py has changed since the race began"):
+        pickle.loads(held)
+    assert workload(str(file)).fingerprint() != found.fingerprint()
+
+
+def test_the_same_file_has_the_same_data_each_time(tmp_path):
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text(SOUND)
+    one, two = (workload(str(tmp_path / name)).data() for name in ("one.py", "two.py"))
+    assert torch.equal(one.train.inputs, two.train.inputs)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1", "mine.py holds no workload; write workload = steepest.workload"),
+        ("x = 1\ny = x / 0", r"mine.py failed (mine.py, line 2): ZeroDivisionError"),
+        ("def f(:", "mine.py, line 1: invalid syntax"),
+        (SOUND + "other = steepest.workload(lambda: nn.Linear(4, 2), data)\ndel workload\nmore = other", "choose one"),
+        ("import no_such_thing", "No module named 'no_such_thing'"),
+        (SOUND.replace("Linear(4", "Linear(5"), "the model on inputs of shape (8, 4) failed"),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_line_and_exit_code_2(tmp_path, capsys, monkeypatch, text, words):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(text)
+    assert main(["race", "mine.py"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert words in err
+    assert [file.name for file in tmp_path.iterdir() if file.suffix != ".pyc"] == ["mine.py"]
+
+
+def test_a_missing_file_is_told_with_the_cure(capsys):
+    assert main(["race", "nowhere.py"]) == 2
+    assert "nowhere.py cannot be read (No such file or directory); steepest init my_model.py" in capsys.readouterr().err
+
+
+def test_one_of_several_is_chosen_by_name(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(SOUND + "wide = steepest.workload(lambda: nn.Linear(4, 2), data, title='Wide')")
+    assert workload(f"{file}:wide").title == "Wide"
+    assert workload(f"{file}:wide").name == "mine-wide"
+    with pytest.raises(ValueError, match="holds no workload 'narrow'; it holds workload, wide"):
+        workload(f"{file}:narrow")
+
+
+def test_the_example_runs_as_it_is_and_is_never_overwritten(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "mine.py"]) == 0
+    assert "steepest race mine.py" in capsys.readouterr().err
+    text = Path("mine.py").read_text()
+    assert "steepest race mine.py" in text
+    arguments = ["--until", "steps=20", "--rates", "2", "--seeds", "2", "--jobs", "1", "-o", "adam", "--json"]
+    assert main(["race", "mine.py", *arguments]) == 0
+    assert '"test_acc": {' in capsys.readouterr().out
+    assert main(["init", "mine.py"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert Path("mine.py").read_text() == text
+
+
+def test_a_quadratic_has_the_condition_asked_for():
+    model = workload("quadratic:condition=1000,dimensions=20").build()
+    eigenvalues = torch.linalg.eigvalsh(model.root.double().T @ model.root.double())
+    assert float(eigenvalues.max() / eigenvalues.min()) == pytest.approx(1000, rel=1e-3)
+    with pytest.raises(ValueError, match="did you mean 'condition'"):
+        workload("quadratic:conditon=3")
+    with pytest.raises(ValueError, match="Invalid condition: 0.5"):
+        workload("quadratic:condition=0.5")
+
+
+def test_the_mean_gradient_of_a_quadratic_is_that_of_f():
+    each = workload("quadratic:dimensions=5")
+    model, data = each.build(), each.data()
+    gradients = [
+        torch.autograd.grad(each.loss(model(split.inputs), split.targets), model.theta)[0]
+        for split in (data.train, data.validation)
+    ]
+    assert torch.allclose(*gradients, atol=1e-5)
+
+
+def test_fashion_mnist_is_told_when_it_is_not_to_be_had(monkeypatch, tmp_path):
+    from steepest.workloads import fashion_mnist, idx
+
+    pooch = pytest.importorskip("pooch")
+    monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path)
+    monkeypatch.setattr(pooch, "retrieve", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
+    with pytest.raises(idx.DamagedFile, match="cannot be downloaded .*dataset-fashion-mnist"):
+        fashion_mnist.clothes.__wrapped__()
+
+
+def test_fashion_mnist_is_checked_by_its_hash(monkeypatch, tmp_path):
+    import gzip
+
+    from steepest.workloads import fashion_mnist, idx
+
+    monkeypatch.setattr(fashion_mnist, "DEBIAN", tmp_path)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"something else"))
+    with pytest.raises(idx.DamagedFile, match="another SHA-256; remove it"):
+        fashion_mnist.clothes.__wrapped__()
+
+
+def test_the_mails_are_those_of_the_corpus():
+    data = workload("spam").data()
+    assert [len(split) for split in data.splits.values()] == [4000, 1000, 1046]
+    assert sum(int(split.targets.sum()) for split in data.splits.values()) == 1896
+    assert set(data.train.inputs.unique().tolist()) == {0.0, 1.0}
+    words = data.train.inputs.sum(dim=1)
+    assert 100 < words.mean() < 200
