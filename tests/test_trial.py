@@ -234,6 +234,7 @@ def test_every_part_of_the_specification_counts_for_the_key():
         "schedule": "linear",
         "batch_size": None,
         "final": True,
+        "options": {"dialect": "keras"},
     }
     assert set(changes) == set(Trial.__dataclass_fields__)
     keys = {replace(ADAM, **{name: value}).key for name, value in changes.items()}

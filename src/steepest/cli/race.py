@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["race"]
 
 QUICK = {"passes": 1.0}
+WHO = (
+    "Who races: adam, sgd:momentum=0.9,schedule=linear, adam:dialect=keras,lr=1e-4..1e-1, torch.optim.AdamW, who.toml."
+)
 
 
 def race(
@@ -21,7 +24,7 @@ def race(
     optimizers: Annotated[
         list[str] | None,
         typer.Option(
-            "--optimizers", "--contenders", "-o", metavar="NAME,…", help="Who races.", show_default="the lecture's nine"
+            "--optimizers", "--contenders", "-o", metavar="NAME,…", help=WHO, show_default="the lecture's nine"
         ),
     ] = None,
     batch_size: Annotated[
@@ -53,12 +56,13 @@ def race(
     """
     from steepest import report
     from steepest.study import DEFAULT, carry_out, plan
+    from steepest.study.asked import asked
 
     settings = {"passes": passes, "rates": rates, "seeds": seeds}
     given = {**(QUICK if quick else {}), **{name: value for name, value in settings.items() if value is not None}}
     study = plan(
         workload,
-        DEFAULT if optimizers is None else _names(optimizers),
+        DEFAULT if optimizers is None else asked(optimizers),
         until=until or (),
         batch_size=batch_size,
         seed=seed,
@@ -73,10 +77,6 @@ def race(
         progress().print(f"The report: {page}", soft_wrap=True)
     else:
         _show(outcome, page)
-
-
-def _names(options: list[str]) -> list[str]:
-    return [name.strip() for option in options for name in option.split(",") if name.strip()]
 
 
 def _watching(folder: Path) -> AbstractContextManager[Any]:

@@ -80,7 +80,7 @@ def _finals_to_come(status: Status) -> float:
     if any(trial.final for trial in status.trials):
         return 0.0
     study = status.study
-    return sum(_cost(study.final(c, c.value(0), n)) for c in study.contenders for n in range(study.seeds))
+    return sum(_cost(study.final(c, c.at(0, study.rates), n)) for c in study.contenders for n in range(study.seeds))
 
 
 def _duration(seconds: float) -> str:

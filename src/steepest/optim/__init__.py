@@ -21,6 +21,7 @@ and what all of them have beyond torch's, done in the same pass over memory:
 `following(rule)` makes the class of a rule of one's own.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from steepest.names import unknown
@@ -52,6 +53,7 @@ from steepest.optim.classes import (
     Rprop,
 )
 from steepest.optim.following import following
+from steepest.optim.form import facts
 from steepest.optim.optimizer import Optimizer
 from steepest.rules import METHODS
 
@@ -97,31 +99,35 @@ _RECIPES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
 }
 
 
-def recipe(method: str, **hyperparameters: float) -> tuple[type[Optimizer], dict[str, Any]]:
+def recipe(
+    method: str, options: Mapping[str, Any] | None = None, **hyperparameters: float
+) -> tuple[type[Optimizer], dict[str, Any]]:
     """The class and the arguments that make the optimizer of a named method, hyperparameters by the rule's own names.
+
+    options: arguments of the class, such as dialect="keras", in the place of the method's own.
 
     >>> recipe("adam", lr=0.002, beta2=0.99)
     (<class 'steepest.optim.classes.Adam'>, {'dialect': 'paper', 'lr': 0.002, 'betas': (0.9, 0.99)})
     """
     if method not in _RECIPES:
         raise ValueError(unknown("optimizer", method, _RECIPES))
-    known = METHODS[method].defaults
+    optimizer_class, own = _RECIPES[method]
+    known = {name: fact.default for name, fact in facts(optimizer_class.forms).items()} | METHODS[method].defaults
     for name in hyperparameters:
         if name not in known:
             raise ValueError(unknown(f"hyperparameter of {method}", name, known))
-    optimizer_class, options = _RECIPES[method]
     given: dict[str, Any] = dict(hyperparameters)
     if "beta1" in given or "beta2" in given:
         given["betas"] = (given.pop("beta1", known["beta1"]), given.pop("beta2", known["beta2"]))
-    return optimizer_class, {**options, **given}
+    return optimizer_class, {**own, **(options or {}), **given}
 
 
-def build(method: str, params: Params, **hyperparameters: float) -> Optimizer:
+def build(method: str, params: Params, options: Mapping[str, Any] | None = None, **hyperparameters: float) -> Optimizer:
     """The optimizer of a method of `steepest.rules.METHODS`, in the lecture's form (Adam as published).
 
     >>> import torch
     >>> build("momentum", [torch.nn.Parameter(torch.zeros(2))], lr=0.1).defaults["momentum"]
     0.9
     """
-    optimizer_class, options = recipe(method, **hyperparameters)
-    return optimizer_class(params, **options)
+    optimizer_class, arguments = recipe(method, options, **hyperparameters)
+    return optimizer_class(params, **arguments)

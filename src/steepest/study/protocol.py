@@ -4,23 +4,29 @@ The choice is frozen before the fresh seeds run, and only they look at the test 
 next is a function of the finished runs alone, so an interrupted race continues where it stopped.
 """
 
+import json
 import math
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from steepest import strict_json
 from steepest.stopping import Criterion, criteria
-from steepest.study.contenders import DEFAULT, Contender, contenders, first_places, more_places
+from steepest.study.asked import asked
+from steepest.study.contenders import CONTENDERS, DEFAULT, Contender, first_places, more_places
 from steepest.study.journal import FORMAT, Journal, Run, opened
 from steepest.study.summary import Row, best_of, edge, summary
 from steepest.study.workers import results
 from steepest.trial import Result, Trial
+from steepest.trial.alone import foreign
 from steepest.workloads import Workload, workload
 from steepest.workloads.own import check
 from steepest.workloads.randomness import derive
@@ -59,9 +65,12 @@ class Study:
     @property
     def settings(self) -> dict[str, Any]:
         """What must be the same for a journal to be continued."""
-        return {
+        searches = {c.name: c.description for c in self.contenders if c != CONTENDERS.get(c.name)}
+        told = ("method", "schedule", "tunes", "batch", "fixed", "options", "ranges")
+        settings = {
             "workload": self.workload.name,
             "contenders": [c.name for c in self.contenders],
+            **({"searches": {n: {k: d[k] for k in told} for n, d in searches.items()}} if searches else {}),
             "batch_size": self.batch_size,
             "rates": self.rates,
             "seeds": self.seeds,
@@ -69,6 +78,7 @@ class Study:
             "tuning_until": [str(c) for c in self.tuning_until],
             "seed": self.seed,
         }
+        return json.loads(strict_json.dumps(settings))  # as it comes back from the journal
 
     @property
     def tuning_until(self) -> tuple[Criterion, ...]:
@@ -77,24 +87,33 @@ class Study:
 
     def tuning(self, contender: Contender, place: int) -> Trial:
         """The trial of the value at this place of the contender's grid."""
-        value = contender.value(place)
-        return self._trial(contender, value, derive(self.seed, "tuning"), self.tuning_until, final=False)
+        return self._trial(
+            contender, contender.at(place, self.rates), derive(self.seed, "tuning"), self.tuning_until, final=False
+        )
 
-    def final(self, contender: Contender, value: float, number: int) -> Trial:
-        """The run with the chosen value on fresh seed `number`, from 0."""
-        return self._trial(contender, value, derive(self.seed, "final", number), self.until, final=True)
+    def final(self, contender: Contender, chosen: Mapping[str, float], number: int) -> Trial:
+        """The run with the chosen hyperparameters on fresh seed `number`, from 0."""
+        return self._trial(contender, chosen, derive(self.seed, "final", number), self.until, final=True)
 
-    def _trial(self, contender: Contender, value: float, seed: int, until: tuple[Criterion, ...], final: bool) -> Trial:
+    def _trial(
+        self,
+        contender: Contender,
+        hyperparameters: Mapping[str, float],
+        seed: int,
+        until: tuple[Criterion, ...],
+        final: bool,
+    ) -> Trial:
         return Trial(
             workload=self.workload,
             contender=contender.name,
             method=contender.method,
-            hyperparameters=contender.hyperparameters(value),
+            hyperparameters=hyperparameters,
             seed=seed,
             until=until,
             schedule=contender.schedule,
-            batch_size=None if contender.whole_pass else self.batch_size,
+            batch_size=None if contender.whole_pass else contender.batch_size or self.batch_size,
             final=final,
+            options=dict(contender.options),
         )
 
 
@@ -185,9 +204,13 @@ def plan(
     """The study that `race` runs, its input checked."""
     chosen = workload(what) if isinstance(what, str) else what
     check(chosen)
-    rows = [c for name in who for c in ([name] if isinstance(name, Contender) else contenders([name]))]
+    rows = list(dict.fromkeys(c for each in who for c in ([each] if isinstance(each, Contender) else asked([each]))))
     if not rows:
         raise ValueError("nobody races: name at least one contender")
+    names = [c.name for c in rows]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two different contenders are called {twice!r}; each needs a name of its own")
+    _try_optimizers(rows)
     ends = criteria(until)
     if not any(c.is_budget for c in ends):
         own = criteria([chosen.until]) if passes is None else ()
@@ -195,7 +218,23 @@ def plan(
     if batch_size is not None:
         _refuse_batch(batch_size, chosen)
     size = chosen.batch_size if batch_size is None else batch_size
-    return Study(chosen, tuple(dict.fromkeys(rows)), ends, size, **settings)
+    return Study(chosen, tuple(rows), ends, size, **settings)
+
+
+def _try_optimizers(rows: Iterable[Contender]) -> None:
+    """Make each optimizer that comes from elsewhere once, and take a step: what it does not take is told in advance."""
+    for c in rows:
+        if c.rule:
+            continue
+        weight = torch.nn.Parameter(torch.zeros(2))
+        try:
+            optimizer = foreign(c.method)([weight], **c.hyperparameters(c.value(0)), **dict(c.options))
+            if callable(mode := getattr(optimizer, "train", None)):
+                mode()
+            weight.grad = torch.zeros(2)
+            optimizer.step()
+        except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+            raise ValueError(f"{c.name} cannot race: {type(error).__name__}: {error}") from None
 
 
 def _refuse_batch(size: int, what: Workload) -> None:
@@ -278,18 +317,18 @@ def called_for(study: Study, runs: Sequence[Run]) -> list[Trial]:
         if any(trial.key not in done for trial in tuning):
             return tuning
         tried = {c: [done[trial.key] for trial in grid] for c, grid in grids.items()}
-        if extensions == EXTENSIONS or not any(edge(tried[c], c.tunes) for c in study.contenders):
-            chosen = {c: _best_value(c, tried[c]) for c in study.contenders}
+        if extensions == EXTENSIONS or not any(c.is_grid and edge(tried[c], c.tunes) for c in study.contenders):
+            chosen = {c: best_of(tried[c], c.tunes)["hyperparameters"] for c in study.contenders}
             return tuning + [study.final(c, chosen[c], n) for c in study.contenders for n in range(study.seeds)]
         extensions += 1
         for c in study.contenders:
-            places[c] += more_places(places[c], _best_place(c, places[c], tried[c]), POINTS_AN_EXTENSION)
+            places[c] += _more(c, places[c], tried[c])
 
 
-def _best_value(contender: Contender, tried: Sequence[Run]) -> float:
-    return best_of(tried, contender.tunes)["hyperparameters"][contender.tunes]
-
-
-def _best_place(contender: Contender, places: Sequence[int], tried: Sequence[Run]) -> int:
-    value = _best_value(contender, tried)
-    return next(place for place in places if contender.value(place) == value)
+def _more(contender: Contender, places: Sequence[int], tried: Sequence[Run]) -> list[int]:
+    """Further places: beyond the nearer end of a grid, or the sequence's next."""
+    best = max(places)
+    if contender.is_grid:
+        found = best_of(tried, contender.tunes)
+        best = next(place for place, run in zip(places, tried, strict=True) if run is found)
+    return more_places(places, best, POINTS_AN_EXTENSION)

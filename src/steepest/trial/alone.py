@@ -1,5 +1,6 @@
 """One model by itself, trained with its real optimizer; every model can be trained so."""
 
+import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
@@ -59,6 +60,7 @@ class Alone:
         self.batches = Batches.of(trial)
         self.model = first_model(trial)
         self.optimizer = optimizer_of(trial, self.model.parameters())
+        _switch(self.optimizer, "train")
         self.initial_rate = self.optimizer.defaults["lr"]
         self.schedule = schedule(trial.schedule, self.batches.budget)
         self.steps = 0
@@ -92,9 +94,9 @@ class Alone:
     def evaluate(self, split: Split, members: Sequence[int] = (0,)) -> list[Judgement]:
         """Mean loss and metric on a split, at the point where the model is judged."""
         self.model.eval()
-        self.optimizer.eval()
+        _switch(self.optimizer, "eval")
         result = evaluate(self.model, self.trial.workload, split)
-        self.optimizer.train()
+        _switch(self.optimizer, "train")
         self.model.train()
         return [result for _ in members]
 
@@ -124,9 +126,32 @@ def first_model(trial: Trial) -> nn.Module:
     return trial.workload.build()
 
 
-def optimizer_of(trial: Trial, params: Iterable[nn.Parameter]) -> optim.Optimizer:
+def optimizer_of(trial: Trial, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer that a trial names."""
-    return optim.build(trial.method, params, **trial.hyperparameters)
+    if "." in trial.method:
+        return foreign(trial.method)(params, **trial.hyperparameters, **trial.options)
+    return optim.build(trial.method, params, trial.options, **trial.hyperparameters)
+
+
+def foreign(path: str) -> type[torch.optim.Optimizer]:
+    """The optimizer class of an import path such as "torch.optim.AdamW"; raises ValueError when there is none."""
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise ValueError(f"{path} cannot be imported: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
+        raise ValueError(
+            f"{path} is no torch.optim.Optimizer class; allowed is an import path such as torch.optim.AdamW"
+        )
+    return found
+
+
+def _switch(optimizer: torch.optim.Optimizer, mode: str) -> None:
+    """Put an optimizer that tells training and judging apart into one of the two."""
+    switch = getattr(optimizer, mode, None)
+    if callable(switch):
+        switch()
 
 
 def at_the_start(trial: Trial, split: Split) -> Judgement:

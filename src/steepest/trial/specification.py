@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from steepest.stopping import Criterion
@@ -20,12 +20,13 @@ class Trial:
 
     workload         model, data, loss and metric
     contender        the name under which the result is filed
-    method           a name of `steepest.rules.METHODS`
+    method           a name of `steepest.rules.METHODS`, or the import path of an optimizer's class
     hyperparameters  of the method, by the rule's names
     seed             initial weights, batches and dropout masks follow from it, for every contender alike
     until            the first criterion met ends the run; one of them is a budget
     schedule         a name of `steepest.schedules.SCHEDULES`; a decay ends where the budget does
     batch_size       examples a step; None takes all of them: batch gradient descent
+    options          further arguments of the optimizer's class, such as its dialect
     final            whether this run counts in the end: only then the test split is looked at, once
     """
 
@@ -38,6 +39,7 @@ class Trial:
     schedule: str = "constant"
     batch_size: int | None = 128
     final: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -52,6 +54,7 @@ class Trial:
             "schedule": self.schedule,
             "batch_size": self.batch_size,
             "phase": "final" if self.final else "tune",
+            "options": dict(self.options),
         }
 
     @property

@@ -1,0 +1,165 @@
+"""Contenders as a user asks for them: variants, ranges, TOML files and optimizers from elsewhere."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from small import SMALL
+from steepest.cli import main
+from steepest.study import Contender, plan, race, read
+from steepest.study.asked import asked, contender, from_file, split
+from steepest.study.protocol import called_for
+from steepest.trial import run
+from steepest.workloads import WORKLOADS
+
+SHORT = {"passes": 1, "rates": 3, "seeds": 2, "jobs": 1}
+
+
+class Averaging(torch.optim.SGD):
+    """Trains at one point and is judged at another, as schedule-free methods do."""
+
+    modes: list[str] = []  # noqa: RUF012
+
+    def train(self):
+        self.modes.append("train")
+
+    def eval(self):
+        self.modes.append("eval")
+
+
+def test_commas_part_contenders_and_their_settings():
+    assert split(["adam, sgd:momentum=0.9,schedule=linear", "gd"]) == ["adam", "sgd:momentum=0.9,schedule=linear", "gd"]
+
+
+def test_a_variant_follows_the_rule_that_its_settings_choose():
+    found = contender("sgd:momentum=0.8,schedule=linear,batch_size=16")
+    assert found.rule.name == "momentum"
+    assert found.hyperparameters(0.5)["momentum"] == 0.8
+    assert (found.schedule, found.batch_size, found.tunes) == ("linear", 16, "lr")
+    assert contender("sgd:momentum=0.9,nesterov=true").rule.name == "nesterov"
+    assert contender("adam:batch_size=all").whole_pass
+
+
+def test_a_dialect_brings_its_own_defaults():
+    keras, own = contender("adagrad:dialect=keras"), contender("adagrad")
+    assert keras.rule.defaults["initial_accumulator_value"] == 0.1
+    assert keras.rule.defaults["eps"] == 1e-7 != own.rule.defaults["eps"]
+    (trial, *_) = called_for(plan(SMALL, [keras], passes=1), [])
+    assert trial.options == {"dialect": "keras"}
+    assert run(trial).train_loss != run(called_for(plan(SMALL, [own], passes=1), [])[0]).train_loss
+
+
+def test_a_variant_trains_like_the_method_that_it_is():
+    (one, *_), (two, *_) = (
+        called_for(plan(SMALL, [who], passes=1), []) for who in (contender("sgd:momentum=0.9,lr=0.01..1"), "momentum")
+    )
+    from dataclasses import replace
+
+    two = replace(two, hyperparameters={**two.hyperparameters, "lr": one.hyperparameters["lr"]})
+    assert run(one).curve["train_loss"] == run(two).curve["train_loss"]
+
+
+def test_one_range_is_a_grid_from_end_to_end():
+    found = contender("adam:lr=1e-4..1e-1")
+    values = [found.value(place, 7) for place in range(-3, 4)]
+    assert (values[0], values[-1]) == (1e-4, 1e-1)
+    assert all(b / a == pytest.approx(10**0.5, rel=0.01) for a, b in pairwise(values))
+    assert found.is_grid
+
+
+def test_several_ranges_are_a_halton_sequence_within_them():
+    found = contender("adam:lr=1e-4..1e-1,beta1=0.8..0.99,eps=1e-8..1e-2")
+    points = [found.at(place, 9) for place in range(-4, 5)]
+    assert not found.is_grid
+    for name, low, high in (("lr", 1e-4, 1e-1), ("beta1", 0.8, 0.99), ("eps", 1e-8, 1e-2)):
+        values = [point[name] for point in points]
+        assert len(set(values)) == 9
+        assert all(low <= value <= high for value in values)
+        assert max(values) / min(values) > (high / low) ** 0.5 or name == "beta1"
+    again = contender("adam:lr=1e-4..1e-1,beta1=0.8..0.99,eps=1e-8..1e-2")
+    assert [again.at(place, 9) for place in range(-4, 5)] == points
+    outcome_points = [point["beta1"] for point in points]
+    assert sum(beta > 0.955 for beta in outcome_points) >= 3  # half of the sequence on the scale of 1 − β
+
+
+def test_several_ranges_race_with_as_many_trials_as_a_grid(tmp_path):
+    race(SMALL, ["adam:lr=1e-4..1e-1,beta1=0.8..0.99", "sgd"], folder=tmp_path, **SHORT)
+    runs = read(tmp_path).runs
+    tried = {
+        name: [r for r in runs if r["contender"] == name and r["phase"] == "tune"] for name in {*map(name_of, runs)}
+    }
+    assert len({len(own) for own in tried.values()}) == 1
+    for own in tried.values():
+        assert len({str(r["hyperparameters"]) for r in own}) == len(own)
+
+
+def name_of(run):
+    return run["contender"]
+
+
+def test_a_toml_file_holds_contenders(tmp_path):
+    file = tmp_path / "who.toml"
+    file.write_text('[adam]\n[mine]\noptimizer = "adam"\ndialect = "keras"\nlr = "1e-3..1e-1"\nschedule = "cosine"\n')
+    plain, mine = from_file(file)
+    assert plain == contender("adam")
+    assert (mine.name, mine.schedule, mine.ranges) == ("mine", "cosine", (("lr", (1e-3, 1e-1)),))
+    assert [c.name for c in asked([f"{file},sgd"])] == ["adam", "mine", "sgd"]
+
+
+def test_any_torch_optimizer_races_by_its_import_path(tmp_path):
+    outcome = race(SMALL, ["torch.optim.AdamW:weight_decay=0.1", "torch.optim.NAdam", "adam"], folder=tmp_path, **SHORT)
+    names = {row.name for row in outcome.rows}
+    assert names == {"torch.optim.AdamW:weight_decay=0.1", "torch.optim.NAdam", "adam"}
+    assert all(run["options"] == {"weight_decay": 0.1} for run in read(tmp_path).runs if "AdamW" in run["contender"])
+
+
+def test_torchs_adam_trains_like_ours_in_torchs_dialect():
+    ours, theirs = (
+        run(called_for(plan(SMALL, [text], passes=1), [])[0]).curve["train_loss"]
+        for text in ("adam:dialect=torch", "torch.optim.Adam")
+    )
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_an_optimizer_is_told_when_the_model_is_judged(monkeypatch):
+    monkeypatch.setattr(Averaging, "modes", [])
+    trial = called_for(plan(SMALL, [f"{__name__}.Averaging"], passes=1), [])[0]
+    Averaging.modes.clear()
+    run(trial)
+    assert Averaging.modes[-2:] == ["eval", "train"]
+    assert Averaging.modes[0] == "train"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("adma", "unknown contender 'adma'; did you mean 'adam'?"),
+        ("adam:lr", "'lr' is no setting; write name=value"),
+        ("adam:bta1=0.3", "bta1"),
+        ("adam:schedule=lienar", "did you mean 'linear'"),
+        ("adam:lr=1..0.1", "the lower one first"),
+        ("adam:lr=a..b", "write low..high"),
+        ("adam:wd=1e-4..1e-2", "unknown hyperparameter 'wd'"),
+        ("adam:dialect=kears", "unknown dialect 'kears'"),
+        ("adam:batch_size=0", "Invalid batch size: 0"),
+        ("torch.optim.Adamm", "is no torch.optim.Optimizer class"),
+        ("no_such_module.Adam", "cannot be imported"),
+        ("torch.optim.AdamW:nope=3", "cannot race: TypeError"),
+        ("torch.optim.LBFGS", "cannot race"),
+        ("who.toml", "who.toml cannot be read"),
+    ],
+)
+def test_a_contender_that_cannot_race_is_told_in_one_line(text, words, capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(WORKLOADS, "small", SMALL)
+    monkeypatch.chdir(tmp_path)
+    assert main(["race", "small", "-o", text]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    assert words in err
+
+
+def test_two_contenders_need_two_names():
+    with pytest.raises(ValueError, match="two different contenders are called 'x'"):
+        plan(SMALL, [Contender("x", "sgd"), Contender("x", "adam")])
