@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from steepest.cli.common import Json, console, print_json
-from steepest.cli.plain_math import plain
+from steepest.plain_math import plain
 
 __all__ = ["list_names"]
 

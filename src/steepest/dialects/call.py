@@ -1,0 +1,154 @@
+"""A call of a constructor as data: read from text with `ast`, and nothing of it is ever executed.
+
+>>> read_call("tf.keras.optimizers.SGD(1e-3 * 2, momentum=-0.5)")
+Call(name='tf.keras.optimizers.SGD', positional=(0.002,), keywords={'momentum': -0.5})
+"""
+
+import ast
+import math
+import operator
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST = 2000  # characters; no recipe is longer, and the parser's depth stays bounded
+
+OPERATIONS: dict[type[ast.operator], Callable[[float, float], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: math.pow,
+}
+SIGNS: dict[type[ast.unaryop], Callable[[float], float]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A dotted name and its arguments, as they were written."""
+
+    name: str
+    positional: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An argument that is no constant, such as `model.parameters()`: kept as text."""
+
+    text: str
+
+    @property
+    def is_schedule(self) -> bool:
+        """Whether a library's name says that this is a learning-rate schedule."""
+        return bool(re.match(r"[\w.]*schedule[\w.]*\(", self.text, re.IGNORECASE))
+
+    @property
+    def is_parameters(self) -> bool:
+        """Whether this can be a model's parameters: a name or a method of one, not a list of groups."""
+        return bool(re.fullmatch(r"[^\W\d][\w.]*(\(\))?", self.text))
+
+
+def read_call(text: str) -> Call:
+    """The call in a line of Python; `name = call(...)` is read as well.
+
+    Arguments are numbers, also of simple arithmetic as 1e-3*2, True, False, None, strings and tuples. Whatever else an
+    argument says is kept as text, for the caller to allow or refuse.
+
+    Raises ValueError, with the place, for anything that is not one such call.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"translate reads text, not {type(text).__name__}; put the call in quotes")
+    source = text.strip()
+    if len(source) > LONGEST:
+        raise ValueError(f"{len(source)} characters are too many for one call; at most {LONGEST} are read")
+    node = _parsed(source)
+    if not isinstance(node, ast.Call):
+        raise _refused(source, node, "is no call; wanted is one such as torch.optim.Adam(model.parameters(), lr=1e-3)")
+    name = _dotted(node.func)
+    if name is None:
+        raise _refused(source, node.func, "is no dotted name, as torch.optim.Adam is")
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            raise _refused(source, argument, "unpacks what is not written here; write the arguments out")
+    keywords: dict[str, Any] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise _refused(source, keyword.value, "unpacks what is not written here; write the arguments out")
+        if keyword.arg in keywords:
+            raise _refused(source, keyword.value, f"gives {keyword.arg} a second time")
+        keywords[keyword.arg] = _value(source, keyword.value)
+    return Call(name, tuple(_value(source, argument) for argument in node.args), keywords)
+
+
+def _parsed(source: str) -> ast.AST:
+    if not source:
+        raise ValueError("the text is empty; wanted is a call such as torch.optim.Adam(model.parameters(), lr=1e-3)")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(source).body
+    except SyntaxError as error:
+        where = f" at character {error.offset}" if error.offset else ""
+        raise ValueError(f"this is not Python: {error.msg}{where} of {_short(source)}") from None
+    except (ValueError, MemoryError, RecursionError):
+        raise ValueError(f"this is not Python that can be read: {_short(source)}") from None
+    if len(body) != 1:
+        raise ValueError(f"{len(body)} statements in {_short(source)}; wanted is one call")
+    statement = body[0]
+    if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
+        return statement.value
+    return statement.value if isinstance(statement, ast.Expr) else statement
+
+
+def _dotted(node: ast.AST) -> str | None:
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
+
+
+def _value(source: str, node: ast.expr) -> Any:
+    if isinstance(node, ast.Tuple | ast.List):
+        if any(isinstance(item, ast.Dict | ast.Starred) for item in node.elts):
+            raise _refused(source, node, "holds parameter groups; translate the options of each group by themselves")
+        return tuple(_value(source, item) for item in node.elts)
+    if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool | str)):
+        return node.value
+    if isinstance(node, ast.Name | ast.Attribute | ast.Call):
+        return Expression(ast.unparse(node))
+    return _number(source, node)
+
+
+def _number(source: str, node: ast.expr) -> float | int:
+    try:
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return node.value if isinstance(node.value, float) or abs(node.value) < 2**53 else float(node.value)
+        if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
+            return SIGNS[type(node.op)](_number(source, node.operand))
+        if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:
+            left, right = float(_number(source, node.left)), float(_number(source, node.right))
+            return OPERATIONS[type(node.op)](left, right)
+    except (OverflowError, ZeroDivisionError, RecursionError, ValueError) as error:
+        if isinstance(error, ValueError) and "at character" in str(error):
+            raise
+        raise _refused(source, node, "is no finite number") from None
+    raise _refused(source, node, "is no constant: numbers, True, False, None, strings and tuples are read")
+
+
+def _refused(source: str, node: ast.AST, why: str) -> ValueError:
+    """The error that shows what was written, and where."""
+    line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+    lines = source.splitlines() or [""]
+    before = lines[line - 1].encode()[:column].decode(errors="ignore")
+    place = sum(len(each) + 1 for each in lines[: line - 1]) + len(before) + 1
+    written = ast.get_source_segment(source, node) or source  # pyright: ignore[reportArgumentType]
+    return ValueError(f"{_short(written)} at character {place} {why}")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 60 else text[:57] + "…")

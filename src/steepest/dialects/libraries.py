@@ -1,0 +1,221 @@
+"""What the libraries call their optimizers and arguments, and the class of `steepest.optim` that each one is.
+
+Defaults are not here: the dialect in `steepest.optim` has them. A row is the constructor's arguments in their order,
+each with our name behind a colon where it is another.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+
+from steepest import optim
+from steepest.names import unknown
+
+LIBRARIES = ("torch", "keras", "optax", "tf1", "steepest")
+TARGETS = ("torch", "keras", "optax", "steepest")
+
+# what stands before an optimizer's name in code, longest first
+PREFIXES = {
+    "tf.compat.v1.train.": "tf1",
+    "tensorflow.compat.v1.train.": "tf1",
+    "tf.train.": "tf1",
+    "tensorflow.train.": "tf1",
+    "tf.keras.optimizers.": "keras",
+    "tensorflow.keras.optimizers.": "keras",
+    "tf.optimizers.": "keras",
+    "keras.optimizers.": "keras",
+    "optimizers.": "keras",
+    "steepest.optim.": "steepest",
+    "torch.optim.": "torch",
+    "optim.": "torch",
+    "optax.": "optax",
+}
+WRITTEN = {"torch": "torch.optim.", "keras": "keras.optimizers.", "optax": "optax.", "steepest": "steepest.optim."}
+
+# arguments that change no number of the path
+IDLE = ("name", "use_locking", "foreach", "fused", "capturable", "differentiable", "accumulator_dtype", "mu_dtype")
+
+# arguments whose meaning has no counterpart in any class here, with what they do
+ABROAD = {
+    "clipnorm": "clips each weight's gradient by its own norm; clip_norm= takes the norm of all together",
+    "clipvalue": "clips each element of the gradient",
+    "use_ema": "keeps an average that starts after the first step, where ema= starts from the first weights; "
+    "the path of training is the same",
+    "ema_overwrite_frequency": "puts the average into the weights while training",
+    "ema_momentum": "belongs to use_ema",
+    "loss_scale_factor": "belongs to the training loop; torch has GradScaler",
+    "gradient_accumulation_steps": "belongs to the training loop: step after so many backward passes",
+    "mask": "takes some weights from the decay; use parameter groups",
+    "weight_decay_mask": "takes some weights from the decay; use parameter groups",
+    "nesterov": "is a form of this method that is not here",
+    "bias_correction": "is a form of this method that is not here",
+    "bias_correction_mu": "is a form of this method that is not here",
+    "bias_correction_nu": "is a form of this method that is not here",
+    "eps_in_sqrt": "is a form of this method that is not here",
+    "zero_grad_after_step": "belongs to the training loop",
+    "initial_velocity": "is what the velocity starts from; elsewhere it is 0",
+    "ema": "keeps an average of the weights; the path of training is the same",
+}
+OPAQUE_DEFAULTS = {"bias_correction_mu": True, "bias_correction_nu": True, "eps_in_sqrt": True, "ema_momentum": 0.99}
+
+KERAS_BESIDE = (
+    "clipnorm: clipvalue: global_clipnorm:clip_norm use_ema: ema_momentum: ema_overwrite_frequency: "
+    "loss_scale_factor: gradient_accumulation_steps: name:"
+)
+KERAS_REST = "weight_decay " + KERAS_BESIDE
+KERAS_MOMENTS = "beta_1:beta1 beta_2:beta2 epsilon:eps"
+OPTAX_ADAM = "learning_rate:lr! b1:beta1 b2:beta2 eps"
+
+
+@dataclass(frozen=True)
+class Constructor:
+    """One optimizer of a library.
+
+    method      the class of `steepest.optim`
+    dialect     under which dialect it is this one
+    parameters  its arguments in order: each with the name it has here, or "" where it has none
+    required    those without a default
+    fixed       what the library's name itself says, in our arguments
+    """
+
+    library: str
+    name: str
+    method: str
+    dialect: str
+    parameters: Mapping[str, str]
+    required: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """The name as code has it."""
+        return {"tf1": "tf.compat.v1.train."}.get(self.library, WRITTEN.get(self.library, "")) + self.name
+
+    @property
+    def optimizer_class(self) -> type[optim.Optimizer]:
+        return getattr(optim, self.method)
+
+
+def row(library: str, name: str, method: str, parameters: str, dialect: str = "", **fixed: Any) -> Constructor:
+    """A row of the table: `"learning_rate:lr! momentum"` is an argument of another name and must be given."""
+    read, required = {}, []
+    for word in parameters.split():
+        theirs, colon, ours = word.rstrip("!").partition(":")
+        read[theirs] = ours if colon else theirs
+        if word.endswith("!"):
+            required.append(theirs)
+    return Constructor(library, name, method, dialect or library, read, tuple(required), fixed)
+
+
+ROWS = (
+    row("keras", "SGD", "SGD", "learning_rate:lr momentum nesterov " + KERAS_REST),
+    row("keras", "RMSprop", "RMSprop", "learning_rate:lr rho:alpha momentum epsilon:eps centered " + KERAS_REST),
+    row("keras", "Adam", "Adam", f"learning_rate:lr {KERAS_MOMENTS} amsgrad {KERAS_REST}"),
+    row("keras", "AdamW", "AdamW", f"learning_rate:lr weight_decay {KERAS_MOMENTS} amsgrad {KERAS_BESIDE}"),
+    row("keras", "Adadelta", "Adadelta", "learning_rate:lr rho epsilon:eps " + KERAS_REST),
+    row("keras", "Adagrad", "Adagrad", "learning_rate:lr initial_accumulator_value epsilon:eps " + KERAS_REST),
+    row("keras", "Adamax", "Adamax", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
+    row("keras", "Nadam", "NAdam", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
+    row("keras", "Lion", "Lion", f"learning_rate:lr beta_1:beta1 beta_2:beta2 {KERAS_REST}"),
+    row("optax", "sgd", "SGD", "learning_rate:lr! momentum nesterov accumulator_dtype:"),
+    row(
+        "optax",
+        "rmsprop",
+        "RMSprop",
+        "learning_rate:lr! decay:alpha eps initial_scale eps_in_sqrt: centered momentum nesterov: bias_correction:",
+    ),
+    row("optax", "adam", "Adam", f"{OPTAX_ADAM} eps_root mu_dtype: nesterov:"),
+    row("optax", "adamw", "AdamW", f"{OPTAX_ADAM} eps_root mu_dtype: weight_decay mask: nesterov:"),
+    row(
+        "optax",
+        "amsgrad",
+        "Adam",
+        f"{OPTAX_ADAM} eps_root mu_dtype: bias_correction_mu: bias_correction_nu:",
+        amsgrad=True,
+    ),
+    row("optax", "adadelta", "Adadelta", "learning_rate:lr! rho eps weight_decay weight_decay_mask:"),
+    row("optax", "adagrad", "Adagrad", "learning_rate:lr! initial_accumulator_value eps"),
+    row("optax", "adamax", "Adamax", OPTAX_ADAM),
+    row("optax", "nadam", "NAdam", f"{OPTAX_ADAM} eps_root mu_dtype: nesterov:"),
+    row("optax", "lion", "Lion", "learning_rate:lr! b1:beta1 b2:beta2 mu_dtype: weight_decay mask:"),
+    row("tf1", "GradientDescentOptimizer", "SGD", "learning_rate:lr! use_locking: name:", dialect="torch"),
+    row(
+        "tf1",
+        "MomentumOptimizer",
+        "SGD",
+        "learning_rate:lr! momentum! use_locking: name: use_nesterov:nesterov",
+        dialect="torch",
+    ),
+    row("tf1", "AdagradOptimizer", "Adagrad", "learning_rate:lr! initial_accumulator_value use_locking: name:"),
+    row("tf1", "AdadeltaOptimizer", "Adadelta", "learning_rate:lr rho epsilon:eps use_locking: name:"),
+    row(
+        "tf1",
+        "RMSPropOptimizer",
+        "RMSprop",
+        "learning_rate:lr! decay:alpha momentum epsilon:eps use_locking: centered name:",
+    ),
+    row("tf1", "AdamOptimizer", "Adam", "learning_rate:lr beta1 beta2 epsilon:eps use_locking: name:"),
+)
+
+
+@cache
+def constructors(library: str) -> dict[str, Constructor]:
+    """The optimizers of a library, by name, that are here too."""
+    if library in ("torch", "steepest"):
+        rows: Iterable[Constructor] = _from_signatures(library)
+    else:
+        rows = [each for each in ROWS if each.library == library and hasattr(optim, each.method)]
+    return {each.name: each for each in rows if _speaks(each)}
+
+
+def _speaks(each: Constructor) -> bool:
+    return each.dialect in {form.dialect for form in each.optimizer_class.forms}
+
+
+def _from_signatures(library: str) -> list[Constructor]:
+    """Our classes have torch's arguments in torch's order, and further ones that only we have."""
+    found = []
+    for name in optim.__all__:
+        one = getattr(optim, name)
+        home = getattr(torch.optim, name, None) if library == "torch" else one
+        if not (isinstance(one, type) and hasattr(one, "forms") and home):
+            continue
+        names = [n for n in inspect.signature(home.__init__).parameters if n not in ("self", "kwargs")]
+        abroad = ("ema", "zero_grad_after_step", "initial_velocity")
+        parameters = {n: "" if n in IDLE or n in abroad else n for n in names}
+        found.append(Constructor(library, name, name, one.forms[0].dialect, parameters))
+    return found
+
+
+def find(name: str, library: str | None = None) -> Constructor:
+    """The optimizer that a dotted name in code means; `library` where the name alone does not say it.
+
+    Raises ValueError, with the nearest name, for what is not known.
+    """
+    if ".legacy." in name:
+        raise ValueError(f"{name}: the legacy classes of Keras are not known here; name the class without legacy")
+    prefix = next((p for p in PREFIXES if name.startswith(p)), "")
+    home = library if library and (not prefix or prefix == "optim.") else PREFIXES.get(prefix)
+    if home is None:
+        return _by_name_alone(name)
+    known = constructors(home)
+    short = name.removeprefix(prefix)
+    if short not in known:
+        raise ValueError(unknown(f"optimizer of {home}", short, known))
+    return known[short]
+
+
+def _by_name_alone(name: str) -> Constructor:
+    having = [library for library in LIBRARIES if name in constructors(library)]
+    if having:
+        raise ValueError(f"{name} is in {', '.join(having)}; write it with its library, as {WRITTEN['torch']}{name}, "
+                         "or say --from (from_= in Python)")  # fmt: skip
+    every = [c.shown for library in LIBRARIES for c in constructors(library).values()]
+    by_end = {c.name for library in LIBRARIES for c in constructors(library).values()}
+    if "." not in name:
+        raise ValueError(unknown("optimizer", name, sorted(by_end)))
+    raise ValueError(unknown("optimizer", name, every))

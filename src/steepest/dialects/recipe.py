@@ -1,0 +1,129 @@
+"""What a call of some library means here: a class of `steepest.optim`, its arguments, and the rule that they choose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from steepest import optim
+from steepest.dialects.call import Call, Expression
+from steepest.dialects.libraries import ABROAD, IDLE, OPAQUE_DEFAULTS, Constructor
+from steepest.names import unknown
+from steepest.rules import Rule
+
+# what happens beside the rule
+BESIDE = ("clip_norm", "maximize")
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What an optimizer does: its rule, the rule's numbers, and what happens beside it, if it does."""
+
+    rule: Rule
+    numbers: dict[str, float]
+    beside: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A call, understood.
+
+    constructor  which optimizer of which library
+    arguments    what was given, under our names, with the dialect
+    abroad       what was given and has no counterpart here, with what it does
+    idle         what was given and changes no number
+    parameters   the model's parameters, as they were written
+    """
+
+    constructor: Constructor
+    arguments: dict[str, Any]
+    abroad: dict[str, str]
+    idle: tuple[str, ...]
+    parameters: str
+
+    @property
+    def followed(self) -> Followed:
+        """What the optimizer does."""
+        return followed(self.constructor.method, self.arguments)
+
+
+def followed(method: str, arguments: Mapping[str, Any]) -> Followed:
+    """What a class of `steepest.optim` does with these arguments; it is asked, so that its checks are made as well."""
+    optimizer = getattr(optim, method)([torch.nn.Parameter(torch.zeros(1))], **arguments)
+    group = optimizer.param_groups[0]
+    rule, numbers = optimizer._read(group)
+    beside = {name: group[name] for name in BESIDE if group.get(name)}
+    return Followed(rule, {name: value for name, value in numbers.items() if name in rule.defaults}, beside)
+
+
+def understand(call: Call, constructor: Constructor) -> Recipe:
+    """The recipe of a call.
+
+    Raises ValueError for arguments that the library does not have, with the nearest one that it has.
+    """
+    given, parameters = _bound(call, constructor)
+    arguments: dict[str, Any] = {"dialect": constructor.dialect, **constructor.fixed}
+    abroad, idle = {}, []
+    for name, value in given.items():
+        ours = constructor.parameters[name]
+        if isinstance(value, Expression):
+            if not (value.is_schedule and ours == "lr"):
+                raise ValueError(
+                    f"{name}={value.text[:60]} of {constructor.shown} is no constant; write its value in its place"
+                )
+            abroad[name] = "is a schedule: translate with its first rate, and give the schedule to a scheduler"
+        elif ours:
+            if not (value is None and ours not in ("lr", "betas", "eps")):
+                arguments[ours] = value
+        elif name in IDLE:
+            idle.append(name)
+        elif value not in (None, OPAQUE_DEFAULTS.get(name, False)) or name == "initial_velocity":
+            abroad[name] = ABROAD[name]
+    if abroad.get("ema_momentum") and "use_ema" not in abroad:
+        idle.append("ema_momentum")
+        del abroad["ema_momentum"]
+    _refuse_ascent(constructor, given)
+    if "beta1" in arguments or "beta2" in arguments:
+        arguments["betas"] = _pair_of_betas(constructor, arguments)
+    return Recipe(constructor, arguments, abroad, tuple(idle), parameters)
+
+
+def _bound(call: Call, constructor: Constructor) -> tuple[dict[str, Any], str]:
+    """The arguments by name, and the text of the model's parameters."""
+    positional, keywords = list(call.positional), dict(call.keywords)
+    parameters = "model.parameters()"
+    names = list(constructor.parameters)
+    if names[0] == "params":
+        names.remove("params")
+        first = positional.pop(0) if positional else keywords.pop("params", Expression(parameters))
+        if not (isinstance(first, Expression) and first.is_parameters):
+            raise ValueError(
+                f"the first argument of {constructor.shown} is the parameters, as model.parameters(); "
+                "translate the options of parameter groups one group at a time"
+            )
+        parameters = first.text
+    if len(positional) > len(names):
+        raise ValueError(f"{constructor.shown} takes {len(names)} arguments, and {len(positional)} are given")
+    given = dict(zip(names, positional, strict=False))
+    for name, value in keywords.items():
+        if name not in names:
+            raise ValueError(unknown(f"argument of {constructor.shown}", name, names))
+        if name in given:
+            raise ValueError(f"{constructor.shown} gets {name} twice, by place and by name")
+        given[name] = value
+    if missing := [name for name in constructor.required if name not in given]:
+        raise ValueError(f"{constructor.shown} needs {', '.join(missing)}")
+    return given, parameters
+
+
+def _refuse_ascent(constructor: Constructor, given: Mapping[str, Any]) -> None:
+    if constructor.library == "optax" and given.get("learning_rate", 0.0) is None:
+        raise ValueError(f"{constructor.shown} with learning_rate=None climbs: its steps keep their sign; give a rate")
+
+
+def _pair_of_betas(constructor: Constructor, arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """`betas` of beta1 and beta2, where one may be left at its default."""
+    others = {k: v for k, v in arguments.items() if k not in ("beta1", "beta2")}
+    defaults = followed(constructor.method, others).numbers
+    return tuple(arguments.pop(name, defaults[name]) for name in ("beta1", "beta2"))  # type: ignore[return-value]

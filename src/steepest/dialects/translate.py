@@ -1,0 +1,312 @@
+"""A line that makes an optimizer in one library, in the words of another: with the same numbers, or not at all."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from steepest.dialects.call import read_call
+from steepest.dialects.conversions import convert, judge
+from steepest.dialects.libraries import LIBRARIES, TARGETS, WRITTEN, Constructor, constructors, find
+from steepest.dialects.probe import ALWAYS, CONSTANT
+from steepest.dialects.recipe import Followed, Recipe, followed, understand
+from steepest.names import unknown
+from steepest.plain_math import plain
+from steepest.rules import Rule
+
+CONSTANT_RATE = "exact while the learning rate is constant; under a schedule the two differ"
+# what a hyperparameter that must be 0 says about where two forms differ
+TERMS = {
+    "eps": "where eps stands",
+    "eps_root": "the constant inside the root",
+    "weight_decay": "how weight decay enters",
+    "momentum": "how momentum enters",
+    "dampening": "dampening, which leaves the first step out",
+    "lr_decay": "a rate that falls by itself",
+    "initial_accumulator_value": "what the accumulator starts from",
+    "initial_scale": "what the mean square starts from",
+}
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What `translate` found; a notebook and `print` show it.
+
+    source    the call that was read, in full
+    to        the library asked for
+    line      the line to paste, or None where the library cannot do the same
+    holds     "always"; "constant": exact only while the rate is constant; None without a line
+    settings  which constants took other values on the way
+    steepest  the line of `steepest.optim` that does the same; None when there is none either
+    reasons   what cannot be said in the library
+    notes     what else to know: arguments without effect, the point that the parameters hold
+    """
+
+    source: str
+    to: str
+    line: str | None
+    holds: str | None
+    settings: tuple[str, ...]
+    steepest: str | None
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def json(self) -> dict[str, Any]:
+        """The same as data."""
+        return {
+            "source": self.source,
+            "to": self.to,
+            "line": self.line,
+            "holds": self.holds,
+            "settings": list(self.settings),
+            "steepest": self.steepest,
+            "reasons": list(self.reasons),
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> Iterator[str]:
+        """The answer for people, line by line."""
+        if self.line:
+            yield self.line
+            if self.settings:
+                yield f"  with {', '.join(self.settings)}"
+            if self.holds == CONSTANT:
+                yield f"  {CONSTANT_RATE}"
+        else:
+            yield f"No line of {self.to} does the same."
+            yield from (f"  {reason}" for reason in self.reasons)
+        if self.steepest and self.steepest != self.line and self.holds != ALWAYS:
+            yield "Exact under every schedule:" if self.line else "Exact:"
+            yield self.steepest
+        yield from (f"  note: {note}" for note in self.notes)
+
+    def _repr_markdown_(self) -> str:
+        code = [text for text in (self.line, self.steepest) if text]
+        return "\n\n".join(
+            f"`{line}`" if line in code else line.strip().replace("*", r"\*").replace("_", r"\_")
+            for line in self.lines()
+        )
+
+
+def translate(text: str, to: str = "torch", from_: str | None = None) -> Translation:
+    """The optimizer of a line of code, in another library.
+
+    text   a call such as "tf.keras.optimizers.RMSprop(learning_rate=1e-3, momentum=0.9)"; it is read, never run
+    to     "torch", "keras", "optax" or "steepest"
+    from_  the library, where the call does not say it: also "tf1"
+
+    Two forms count as the same when a run of both gives the same path. Raises ValueError for text that is no such
+    call, with the place, and for names that are not known, with the nearest.
+
+    >>> print(translate("keras.optimizers.SGD(0.1, momentum=0.9)"))
+    torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+      exact while the learning rate is constant; under a schedule the two differ
+    Exact under every schedule:
+    steepest.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, dialect='keras')
+    """
+    for library, known in ((to, TARGETS), (from_ or "torch", LIBRARIES)):
+        if library not in known:
+            raise ValueError(unknown("library", library, known))
+    call = read_call(text)
+    recipe = understand(call, find(call.name, from_))
+    source = recipe.followed
+    lost = _lost(recipe, to)
+    own = None if recipe.abroad else _ours(recipe)
+    notes = [f"{name} changes no number" for name in recipe.idle]
+    answer = Translation(
+        source=_shown(recipe), to=to, line=None, holds=None, settings=(), steepest=own, reasons=(), notes=tuple(notes)
+    )
+    if lost:
+        return replace(answer, reasons=tuple(lost))
+    if to == "steepest":
+        return replace(answer, line=own, holds=ALWAYS)
+    found = min(_candidates(recipe, source, to), key=_rank, default=None)
+    if found is None:
+        return replace(answer, reasons=(_reason(recipe, source, to),))
+    if source.rule.evaluation_point or source.rule.gradient_point:
+        notes.append("the parameters hold the point of the gradient; what eval() shows has no counterpart")
+    return replace(answer, line=found.line, holds=found.holds, settings=found.settings, notes=tuple(notes))
+
+
+def _shown(recipe: Recipe) -> str:
+    return f"{recipe.constructor.shown}({_written(recipe.arguments)})"
+
+
+def _ours(recipe: Recipe) -> str:
+    """The line of `steepest.optim`: what was given, under our names."""
+    own = recipe.constructor.optimizer_class.forms[0].dialect
+    given = {k: v for k, v in recipe.arguments.items() if not (k == "dialect" and v == own)}
+    given["dialect"] = given.pop("dialect", None)  # at the end
+    if given["dialect"] is None:
+        del given["dialect"]
+    return f"steepest.optim.{recipe.constructor.method}({', '.join(filter(None, (recipe.parameters, _written(given))))})"
+
+
+def _written(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+def _lost(recipe: Recipe, to: str) -> list[str]:
+    """What stands in the call and has no place in the target library, whatever the rule."""
+    lost = [f"{name} {what}" for name, what in recipe.abroad.items()]
+    if recipe.arguments.get("clip_norm") and to == "torch":
+        lost.append("clip_norm: torch clips outside the optimizer, by torch.nn.utils.clip_grad_norm_ before step(), "
+                    "and divides by the norm + 1e-6")  # fmt: skip
+    if recipe.arguments.get("maximize") and to == "keras":
+        lost.append("maximize: keras only descends; give it the loss with its sign changed")
+    return lost
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A line that could do, and how far it does."""
+
+    line: str
+    holds: str
+    settings: tuple[str, ...]
+    parts: int  # how many pieces the line is made of
+    kin: bool  # whether the method has the same name
+
+
+def _rank(found: Candidate) -> tuple[Any, ...]:
+    return (found.holds != ALWAYS, found.parts, len(found.settings), not found.kin, len(found.line))
+
+
+def _candidates(recipe: Recipe, source: Followed, to: str) -> Iterator[Candidate]:
+    """Every line of the library that walks the same path."""
+    for constructor in constructors(to).values():
+        for rule, flags in _forms(constructor):
+            if len(rule.slots) < len(source.rule.slots):
+                continue
+            for wrap in _wraps(source, to):
+                converted = convert(source.rule, wrap.numbers, rule)
+                line = converted and _line(constructor, recipe.parameters, flags, converted.numbers, rule, source)
+                if converted and line:
+                    holds = CONSTANT if CONSTANT in (converted.holds, wrap.holds) else ALWAYS
+                    whole = wrap.around(line)
+                    kin = constructor.method == recipe.constructor.method
+                    yield Candidate(whole, holds, converted.settings, 1 + len(wrap.before + wrap.after), kin)
+                    break
+
+
+def _forms(constructor: Constructor) -> Iterator[tuple[Rule, dict[str, bool]]]:
+    """The rules that a library's optimizer can follow, with the flags that choose each."""
+    forms = [f for f in constructor.optimizer_class.forms if f.dialect == constructor.dialect]
+    for form in forms:
+        flags = {name: on for name, on in form.flags.items() if not any(name in f.rule.defaults for f in forms)}
+        reachable = set(constructor.parameters.values()) | set(constructor.fixed)
+        if all(constructor.fixed.get(name, on) == on for name, on in flags.items()) and all(
+            name in reachable for name, on in flags.items() if on
+        ):
+            yield form.rule, flags
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """What optax chains around an optimizer, and the numbers that are left to the optimizer itself."""
+
+    numbers: dict[str, float]
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    holds: str = ALWAYS
+
+    def around(self, line: str) -> str:
+        links = (*self.before, line, *self.after)
+        return line if len(links) == 1 else f"optax.chain({', '.join(links)})"
+
+
+def _wraps(source: Followed, to: str) -> Iterator[Wrap]:
+    """The optimizer by itself; in optax also with the decay chained before it, or after it."""
+    numbers, before = source.numbers, ()
+    if to == "optax":
+        scaling = ("optax.scale(-1.0)",) if source.beside.get("maximize") else ()
+        clip_norm = source.beside.get("clip_norm")
+        clipping = (f"optax.clip_by_global_norm({float(clip_norm)!r})",) if clip_norm else ()
+        before = (*scaling, *clipping)
+    yield Wrap(numbers, before)
+    decay = numbers.get("weight_decay", 0.0)
+    if to != "optax" or not decay or source.rule.gradient_point:
+        return
+    left = {**numbers, "weight_decay": 0.0}
+    if source.rule.decay == "coupled":
+        yield Wrap(left, (*before, f"optax.add_decayed_weights({decay!r})"))
+    elif source.rule.decay == "decoupled":
+        yield Wrap(left, before, (f"optax.add_decayed_weights({-numbers['lr'] * decay!r})",), CONSTANT)
+
+
+def _line(
+    constructor: Constructor,
+    parameters: str,
+    flags: Mapping[str, bool],
+    numbers: Mapping[str, float],
+    rule: Rule,
+    source: Followed,
+) -> str | None:
+    """The constructor's call with these numbers; None when it has no argument for one of them."""
+    wanted = {**numbers, **{name: True for name, on in flags.items() if on}}
+    if constructor.library != "optax":
+        wanted |= source.beside
+    known = {**constructor.fixed, "dialect": constructor.dialect}
+    try:
+        defaults = followed(constructor.method, {**known, **_as_arguments(constructor, {"lr": wanted["lr"]})})
+        meant = followed(constructor.method, {**known, **_as_arguments(constructor, wanted)})
+    except ValueError:
+        return None
+    if meant.rule.update is not rule.update or meant.rule.decay != rule.decay:
+        return None
+    spoken = {ours: theirs for theirs, ours in constructor.parameters.items() if ours}
+    given = {}
+    for name, value in _as_arguments(constructor, wanted).items():
+        if name != "lr" and _unchanged(name, value, defaults, constructor):
+            continue
+        if name == "betas" and name not in spoken:
+            pairs = zip(("beta1", "beta2"), value, strict=True)
+            given |= {spoken[beta]: x for beta, x in pairs if x != defaults.numbers.get(beta)}
+        elif name in spoken:
+            given[spoken[name]] = value
+        elif name not in constructor.fixed:
+            return None
+    first = parameters if "params" in constructor.parameters else ""
+    return f"{WRITTEN[constructor.library]}{constructor.name}({', '.join(filter(None, (first, _written(given))))})"
+
+
+def _as_arguments(constructor: Constructor, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters as the class takes them: beta1 and beta2 in `betas`."""
+    arguments = dict(wanted)
+    if "beta1" in arguments and "betas" in constructor.optimizer_class.__init__.__wrapped__.__annotations__:  # type: ignore[attr-defined]
+        arguments["betas"] = (arguments.pop("beta1"), arguments.pop("beta2"))
+    return arguments
+
+
+def _unchanged(name: str, value: Any, defaults: Followed, constructor: Constructor) -> bool:
+    """Whether the constructor does this without being told."""
+    if name == "betas":
+        return value == (defaults.numbers.get("beta1"), defaults.numbers.get("beta2"))
+    if isinstance(value, bool):
+        return value == constructor.fixed.get(name, False)
+    return value == defaults.numbers.get(name, 0.0)
+
+
+def _reason(recipe: Recipe, source: Followed, to: str) -> str:
+    """Which term the nearest form of the library has otherwise."""
+    rivals = [c for c in constructors(to).values() if c.method == recipe.constructor.method]
+    if not rivals:
+        return f"{to} has no {recipe.constructor.method}"
+    forms = [(c, rule) for c in rivals for rule, _ in _forms(c) if len(rule.slots) == len(source.rule.slots)]
+    if not forms:
+        return f"{rivals[0].shown} has no {source.rule.title}"
+    judged = [(c, rule, judge(source.rule, source.numbers, rule)) for c, rule in forms]
+    constructor, rule, verdict = min(judged, key=lambda j: (j[2].holds is None, len(j[2].only_where)))
+    terms = " and ".join(TERMS.get(name, name) for name in verdict.only_where) or "the update itself"
+    mine, its = _differing(source.rule, rule)
+    written = f": {' , '.join(mine)} here, {' , '.join(its)} there" if mine and its else ""
+    where = f"; they agree only where {' and '.join(f'{n} = 0' for n in verdict.only_where)}" if verdict.holds else ""
+    return f"{constructor.shown} differs in {terms}{written}{where}"
+
+
+def _differing(one: Rule, other: Rule) -> tuple[list[str], list[str]]:
+    """The lines of each equation that the other does not have."""
+    a, b = plain(one.equation).splitlines(), plain(other.equation).splitlines()
+    return [line for line in a if line not in b], [line for line in b if line not in a]
