@@ -3,6 +3,8 @@
     steepest.optim       the classes of torch.optim, with dialects
     steepest.rules       every update rule once, as a function of numbers
     steepest.schedules   learning-rate schedules
+    steepest.explain     a method in each library's dialect, and what maps to what
+    steepest.translate   an optimizer of one library in the words of another
     steepest.race        a race between optimizers on a workload     (needs steepest[lab])
     steepest.workload    a workload of one's own
     steepest.descend     the path of one optimizer on a function     (needs steepest[lab])
@@ -20,13 +22,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steepest import optim, rules, schedules
     from steepest.descent import descend
+    from steepest.dialects import explain, translate
     from steepest.study import race
     from steepest.workloads.own import workload
 
 __version__ = "0.1.0"
-__all__ = ["descend", "optim", "race", "rules", "schedules", "workload"]
+__all__ = ["descend", "explain", "optim", "race", "rules", "schedules", "translate", "workload"]
 
-_HOMES = {"descend": "steepest.descent", "race": "steepest.study", "workload": "steepest.workloads.own"}
+_HOMES = {
+    "descend": "steepest.descent",
+    "explain": "steepest.dialects",
+    "race": "steepest.study",
+    "translate": "steepest.dialects",
+    "workload": "steepest.workloads.own",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,18 +9,21 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-GREEK = {
-    **{"alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "varepsilon": "ε", "eta": "η"},
-    **{"theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "pi": "π", "rho": "ρ", "sigma": "σ"},
-    **{"tau": "τ", "phi": "φ", "psi": "ψ", "Delta": "Δ", "Sigma": "Σ"},
+
+def _pairs(text: str) -> dict[str, str]:
+    """Each word of the text with the next one."""
+    words = text.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+SYMBOLS = {
+    "quad": " ",
+    "qquad": "  ",
+    **dict.fromkeys(("left", "right", "big", "Big", "bigl", "bigr"), ""),
+    **_pairs("alpha α beta β gamma γ delta δ epsilon ε varepsilon ε eta η theta θ kappa κ lambda λ mu μ nu ν pi π"),
+    **_pairs("rho ρ sigma σ tau τ phi φ psi ψ Delta Δ Sigma Σ leftarrow ← to → cdot · times × odot ⊙ le ≤ ge ≥"),
+    **_pairs("ne ≠ infty ∞ nabla ∇ sum Σ prod Π top ᵀ in ∈ lVert ‖ rVert ‖ Vert ‖ lvert | rvert | vert |"),
 }
-SIGNS = {
-    **{"leftarrow": "←", "to": "→", "cdot": "·", "times": "×", "odot": "⊙", "le": "≤", "ge": "≥", "ne": "≠"},
-    **{"infty": "∞", "nabla": "∇", "sum": "Σ", "prod": "Π", "top": "ᵀ", "lVert": "‖", "rVert": "‖", "Vert": "‖"},
-    **{"quad": " ", "qquad": "  ", "left": "", "right": "", "big": "", "Big": "", "bigl": "", "bigr": ""},
-    **{"lvert": "|", "rvert": "|", "vert": "|", "langle": "⟨", "rangle": "⟩", "in": "∈", "ll": "≪"},
-}
-SYMBOLS = {**GREEK, **SIGNS}
 ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 AS_IT_IS = ("text", "mathrm", "operatorname", "mathbf")
 RAISED = dict(zip("0123456789+-tkn()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵗᵏⁿ⁽⁾", strict=True))

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from steepest.cli import descend, init, race, show
+from steepest.cli import descend, dialects, init, race, show
 from steepest.cli.common import Failed
 from steepest.cli.names import list_names
 from steepest.names import nearest
@@ -107,4 +107,6 @@ app.command()(race.race)
 app.command()(init.init)
 app.command()(descend.descend)
 app.add_typer(show.app, name="show")
+app.command()(dialects.explain)
+app.command()(dialects.translate)
 app.command("list")(list_names)

@@ -125,8 +125,8 @@ def _value(source: str, node: ast.expr) -> Any:
 
 def _number(source: str, node: ast.expr) -> float | int:
     try:
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            return node.value if isinstance(node.value, float) or abs(node.value) < 2**53 else float(node.value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            return node.value if abs(node.value) < 2**53 else float(node.value)
         if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
             return SIGNS[type(node.op)](_number(source, node.operand))
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATIONS:

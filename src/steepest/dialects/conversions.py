@@ -1,12 +1,13 @@
 """One form of a method in the constants of another: a short table of what may work, and a run of both that decides.
 
 >>> from steepest.rules import RULES
->>> found = convert(RULES["adagrad_inside"], {"lr": 0.1, "initial_accumulator_value": 0.1, "eps": 0.5}, RULES["adagrad"])
+>>> keras = {"lr": 0.1, "initial_accumulator_value": 0.1, "eps": 0.5}
+>>> found = convert(RULES["adagrad_inside"], keras, RULES["adagrad"])
 >>> found.settings, found.numbers["initial_accumulator_value"]
 (('initial_accumulator_value = initial_accumulator_value + eps', 'eps = 0'), 0.6)
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from steepest.dialects.probe import ALWAYS, CONSTANT, Numbers, agreement
@@ -27,7 +28,7 @@ class Change:
 
 
 CHANGES = (
-    Change((), lambda h: {}),
+    Change((), lambda _: {}),
     Change(
         ("initial_accumulator_value = initial_accumulator_value + eps", "eps = 0"),
         lambda h: {"initial_accumulator_value": h["initial_accumulator_value"] + h["eps"], "eps": 0.0},
@@ -94,9 +95,7 @@ def _conversions(source: Rule, numbers: Numbers, target: Rule) -> Iterator[Conve
             if holds[-1] is None:
                 break
         else:
-            yield Conversion(
-                _carried(full, change, target), change.settings, CONSTANT if CONSTANT in holds else ALWAYS
-            )
+            yield Conversion(_carried(full, change, target), change.settings, CONSTANT if CONSTANT in holds else ALWAYS)
 
 
 def _carried(numbers: Numbers, change: Change, target: Rule) -> dict[str, float]:
@@ -134,30 +133,37 @@ def judge(source: Rule, numbers: Numbers, target: Rule) -> Verdict:
     """
     if found := convert(source, numbers, target):
         return Verdict(found.holds, found.settings)
-    at_zero = {name: 0.0 for name, value in numbers.items() if name != "lr" and value and _may_be_zero(source, name)}
+    at_zero = {name: 0.0 for name, value in numbers.items() if name != "lr" and value and _may_be_zero(name)}
     found = convert(source, {**numbers, **at_zero}, target)
     if not found:
         return Verdict(None)
     for name in list(at_zero):
         fewer = {other: 0.0 for other in at_zero if other != name}
-        again = convert(source, {**numbers, **fewer}, target)
-        if again and not (found.holds == ALWAYS and again.holds == CONSTANT):
+        if again := convert(source, {**numbers, **fewer}, target):
             found, at_zero = again, fewer
     return Verdict(found.holds, found.settings, tuple(at_zero))
 
 
-def _may_be_zero(rule: Rule, name: str) -> bool:
+def _may_be_zero(name: str) -> bool:
     """Whether a 0 only leaves a term out: small constants, starts and decays, not the memory of a mean."""
     return name in ("momentum", "dampening", "weight_decay", "lr_decay") or name.startswith(("eps", "initial"))
 
 
-def typical(rule: Rule, defaults: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Hyperparameters under which every term of the rule moves the result; for questions about all values."""
-    numbers = dict(defaults or rule.defaults)
-    for h in rule.hyperparameters:
-        if _may_be_zero(rule, h.name):
-            numbers[h.name] = TYPICAL.get(h.name, 0.1)
-    return {**numbers, "lr": TRIED_RATE}
+def typical(rule: Rule, at_default: Collection[str] = ()) -> dict[str, float]:
+    """Hyperparameters under which the terms of the rule move the result; for questions about all values.
+
+    A start stays at its default, and so does what `at_default` names: flags that are off.
+    """
+    chosen = {name: value for name, value in TYPICAL.items() if name in rule.defaults and name not in at_default}
+    return {**rule.defaults, **chosen}
 
 
-TYPICAL = {"momentum": 0.9, "eps": 1e-3, "eps_root": 1e-2, "lr_decay": 0.05, "dampening": 0.3}
+TYPICAL = {
+    "lr": TRIED_RATE,
+    "momentum": 0.9,
+    "eps": 1e-3,
+    "eps_root": 1e-2,
+    "weight_decay": 0.1,
+    "lr_decay": 0.05,
+    "dampening": 0.3,
+}

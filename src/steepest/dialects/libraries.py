@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from steepest import optim
-from steepest.names import unknown
+from steepest.names import nearest, unknown
 
 LIBRARIES = ("torch", "keras", "optax", "tf1", "steepest")
 TARGETS = ("torch", "keras", "optax", "steepest")
@@ -43,8 +43,8 @@ IDLE = ("name", "use_locking", "foreach", "fused", "capturable", "differentiable
 ABROAD = {
     "clipnorm": "clips each weight's gradient by its own norm; clip_norm= takes the norm of all together",
     "clipvalue": "clips each element of the gradient",
-    "use_ema": "keeps an average that starts after the first step, where ema= starts from the first weights; "
-    "the path of training is the same",
+    "use_ema": "keeps an average of the weights that starts after the first step, where ema= starts before it; "
+    "the path of training is the same without it",
     "ema_overwrite_frequency": "puts the average into the weights while training",
     "ema_momentum": "belongs to use_ema",
     "loss_scale_factor": "belongs to the training loop; torch has GradScaler",
@@ -56,10 +56,16 @@ ABROAD = {
     "bias_correction_mu": "is a form of this method that is not here",
     "bias_correction_nu": "is a form of this method that is not here",
     "eps_in_sqrt": "is a form of this method that is not here",
-    "zero_grad_after_step": "belongs to the training loop",
+    "initial_scale": "starts the mean of squares, which is here only with eps inside the root",
+    "eps_root": "is a constant inside the root, which this method does not have here",
+    "momentum": "is not here together with eps_in_sqrt=False",
+    "zero_grad_after_step": "belongs to the training loop: zero the gradients there",
     "initial_velocity": "is what the velocity starts from; elsewhere it is 0",
-    "ema": "keeps an average of the weights; the path of training is the same",
+    "ema": "keeps an average of the weights; the path of training is the same without it",
 }
+# of those, what can be left out without a change of the path; the answer names it
+BESIDE_THE_PATH = ("use_ema", "ema_momentum", "ema", "zero_grad_after_step")
+# what they are when they do nothing, where that is neither None nor False nor 0
 OPAQUE_DEFAULTS = {"bias_correction_mu": True, "bias_correction_nu": True, "eps_in_sqrt": True, "ema_momentum": 0.99}
 
 KERAS_BESIDE = (
@@ -80,6 +86,7 @@ class Constructor:
     parameters  its arguments in order: each with the name it has here, or "" where it has none
     required    those without a default
     fixed       what the library's name itself says, in our arguments
+    says        arguments of the library that must have these values for it, in its own words
     """
 
     library: str
@@ -89,6 +96,7 @@ class Constructor:
     parameters: Mapping[str, str]
     required: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    says: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -100,7 +108,15 @@ class Constructor:
         return getattr(optim, self.method)
 
 
-def row(library: str, name: str, method: str, parameters: str, dialect: str = "", **fixed: Any) -> Constructor:
+def row(
+    library: str,
+    name: str,
+    method: str,
+    parameters: str,
+    dialect: str = "",
+    says: Mapping[str, Any] | None = None,
+    **fixed: Any,
+) -> Constructor:
     """A row of the table: `"learning_rate:lr! momentum"` is an argument of another name and must be given."""
     read, required = {}, []
     for word in parameters.split():
@@ -108,7 +124,7 @@ def row(library: str, name: str, method: str, parameters: str, dialect: str = ""
         read[theirs] = ours if colon else theirs
         if word.endswith("!"):
             required.append(theirs)
-    return Constructor(library, name, method, dialect or library, read, tuple(required), fixed)
+    return Constructor(library, name, method, dialect or library, read, tuple(required), fixed, says or {})
 
 
 ROWS = (
@@ -128,6 +144,15 @@ ROWS = (
         "RMSprop",
         "learning_rate:lr! decay:alpha eps initial_scale eps_in_sqrt: centered momentum nesterov: bias_correction:",
     ),
+    row(
+        "optax",
+        "rmsprop",
+        "RMSprop",
+        "learning_rate:lr! decay:alpha eps initial_scale: eps_in_sqrt: centered momentum: nesterov: bias_correction:",
+        dialect="torch",
+        says={"eps_in_sqrt": False},
+        alpha=0.9,
+    ),
     row("optax", "adam", "Adam", f"{OPTAX_ADAM} eps_root mu_dtype: nesterov:"),
     row("optax", "adamw", "AdamW", f"{OPTAX_ADAM} eps_root mu_dtype: weight_decay mask: nesterov:"),
     row(
@@ -140,7 +165,8 @@ ROWS = (
     row("optax", "adadelta", "Adadelta", "learning_rate:lr! rho eps weight_decay weight_decay_mask:"),
     row("optax", "adagrad", "Adagrad", "learning_rate:lr! initial_accumulator_value eps"),
     row("optax", "adamax", "Adamax", OPTAX_ADAM),
-    row("optax", "nadam", "NAdam", f"{OPTAX_ADAM} eps_root mu_dtype: nesterov:"),
+    row("optax", "nadam", "NAdam", f"{OPTAX_ADAM} eps_root: mu_dtype: nesterov:"),
+    row("optax", "adam", "NAdam", f"{OPTAX_ADAM} eps_root: mu_dtype: nesterov:", says={"nesterov": True}),
     row("optax", "lion", "Lion", "learning_rate:lr! b1:beta1 b2:beta2 mu_dtype: weight_decay mask:"),
     row("tf1", "GradientDescentOptimizer", "SGD", "learning_rate:lr! use_locking: name:", dialect="torch"),
     row(
@@ -163,13 +189,18 @@ ROWS = (
 
 
 @cache
-def constructors(library: str) -> dict[str, Constructor]:
-    """The optimizers of a library, by name, that are here too."""
+def constructors(library: str) -> tuple[Constructor, ...]:
+    """The optimizers of a library that are here too; one that its arguments can make another comes again for that."""
     if library in ("torch", "steepest"):
         rows: Iterable[Constructor] = _from_signatures(library)
     else:
-        rows = [each for each in ROWS if each.library == library and hasattr(optim, each.method)]
-    return {each.name: each for each in rows if _speaks(each)}
+        rows = (each for each in ROWS if each.library == library and hasattr(optim, each.method))
+    return tuple(each for each in rows if _speaks(each))
+
+
+def by_name(library: str) -> dict[str, Constructor]:
+    """The optimizers of a library, as they are without such arguments."""
+    return {each.name: each for each in constructors(library) if not each.says}
 
 
 def _speaks(each: Constructor) -> bool:
@@ -202,20 +233,29 @@ def find(name: str, library: str | None = None) -> Constructor:
     home = library if library and (not prefix or prefix == "optim.") else PREFIXES.get(prefix)
     if home is None:
         return _by_name_alone(name)
-    known = constructors(home)
+    known = by_name(home)
     short = name.removeprefix(prefix)
     if short not in known:
         raise ValueError(unknown(f"optimizer of {home}", short, known))
     return known[short]
 
 
+def meant(constructor: Constructor, given: Mapping[str, Any]) -> Constructor:
+    """The optimizer itself, or the other one that some of its arguments make of it."""
+    for each in constructors(constructor.library):
+        if each.name == constructor.name and each.says and all(given.get(n) == v for n, v in each.says.items()):
+            return each
+    return constructor
+
+
 def _by_name_alone(name: str) -> Constructor:
-    having = [library for library in LIBRARIES if name in constructors(library)]
+    having = [library for library in LIBRARIES if name in by_name(library)]
     if having:
         raise ValueError(f"{name} is in {', '.join(having)}; write it with its library, as {WRITTEN['torch']}{name}, "
                          "or say --from (from_= in Python)")  # fmt: skip
-    every = [c.shown for library in LIBRARIES for c in constructors(library).values()]
-    by_end = {c.name for library in LIBRARIES for c in constructors(library).values()}
-    if "." not in name:
-        raise ValueError(unknown("optimizer", name, sorted(by_end)))
-    raise ValueError(unknown("optimizer", name, every))
+    every = {c.shown: None for library in LIBRARIES for c in constructors(library)}
+    known = every if "." in name else {c.name: None for library in LIBRARIES for c in constructors(library)}
+    guess = nearest(name, known)
+    hint = f"did you mean {guess!r}? " if guess else ""
+    homes = ", ".join(dict.fromkeys(shown.rpartition(".")[0] for shown in every))
+    raise ValueError(f"unknown optimizer {name[:60]!r}; {hint}known are those of {homes}")

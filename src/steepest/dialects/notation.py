@@ -13,8 +13,9 @@ r"""The equations in the letters of the lecture, as the rules have them, or in t
 """
 
 import re
+from collections.abc import Iterable
 
-from steepest.rules import Rule
+from steepest.rules import Rule, Slot
 
 NOTATIONS = ("field", "lecture")
 
@@ -42,8 +43,9 @@ def in_letters(rule: Rule, notation: str) -> str:
     return TOKEN.sub(lambda found: letters.get(found[0], found[0]), rule.equation)
 
 
-def meaning_in_letters(meaning: str, notation: str) -> str:
+def meaning_in_letters(meaning: str, notation: str, slots: Iterable[Slot] = ()) -> str:
     """A hyperparameter's meaning, whose letters are the lecture's, likewise."""
     if notation == "lecture":
         return meaning
-    return re.sub("ρ[₁₂₃]|[εδα]", lambda found: WORDS[found[0]], meaning)
+    letters = {**WORDS, **{slot.symbol: SLOTS.get(slot.name, slot.symbol) for slot in slots}}
+    return re.sub(r"ρ[₁₂₃]|[εδα]|\b[a-z]\b", lambda found: letters.get(found[0], found[0]), meaning)

@@ -63,18 +63,18 @@ class _Held:
 
 @lru_cache(maxsize=2048)
 def _path(held: _Held, scales: tuple[float, ...], decaying: bool) -> np.ndarray:
-    """The points where the gradients are taken, step by step, and the point after the last one."""
+    """The points where the gradients are taken, step by step."""
     rule, numbers = held.rule, held.hyperparameters
     size = np.array([1e3, 1.0, 1e-3, 1e-6, 1e-9, 0.0, 1.0, 1e-2, *scales, *np.sqrt(scales)])
     slope = np.zeros_like(size)
     slope[6:8] = 0.3, 1e-2
     theta = np.where(np.arange(len(size)) % 2, 1.0, 0.0)
     theta[4:6] = 1.0
-    noise = np.random.default_rng(7).normal(size=(STEPS, len(size)))
+    noise = np.random.default_rng(7).normal(size=(STEPS + 1, len(size)))
     slots = [np.full_like(theta, rule.initial(numbers)[slot.symbol]) for slot in rule.slots]
     memory, path = dict(rule.memory), []
     with np.errstate(all="ignore"):
-        for t in range(1, STEPS + 1):
+        for t in range(1, STEPS + 2):
             # not monotone, so that no constant can make up for it
             rate = numbers["lr"] * ((0.2 + 0.1 * (t * t % 9)) if decaying else 1.0)
             constants = rule.constants(t, {**numbers, "lr": rate, "initial_lr": numbers["lr"]}, memory)
@@ -82,5 +82,4 @@ def _path(held: _Held, scales: tuple[float, ...], decaying: bool) -> np.ndarray:
             point = rule.point(rule.gradient_point, theta, slots, constants)
             path.append(point)
             theta, *slots = rule.step(theta, size * noise[t - 1] + slope * point, slots, constants)
-    path.append(rule.point(rule.gradient_point, theta, slots, constants))
     return np.array(path)

@@ -1,14 +1,14 @@
 """What a call of some library means here: a class of `steepest.optim`, its arguments, and the rule that they choose."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from steepest import optim
-from steepest.dialects.call import Call, Expression
-from steepest.dialects.libraries import ABROAD, IDLE, OPAQUE_DEFAULTS, Constructor
+from steepest.dialects.call import Call, Expression, read_call
+from steepest.dialects.libraries import ABROAD, IDLE, OPAQUE_DEFAULTS, Constructor, find, meant
 from steepest.names import unknown
 from steepest.rules import Rule
 
@@ -50,11 +50,70 @@ class Recipe:
 
 def followed(method: str, arguments: Mapping[str, Any]) -> Followed:
     """What a class of `steepest.optim` does with these arguments; it is asked, so that its checks are made as well."""
-    optimizer = getattr(optim, method)([torch.nn.Parameter(torch.zeros(1))], **arguments)
-    group = optimizer.param_groups[0]
-    rule, numbers = optimizer._read(group)
+    rule, numbers, group = _asked(getattr(optim, method), arguments)
     beside = {name: group[name] for name in BESIDE if group.get(name)}
     return Followed(rule, {name: value for name, value in numbers.items() if name in rule.defaults}, beside)
+
+
+def defaults_of(optimizer_class: type[optim.Optimizer], dialect: str) -> dict[str, float]:
+    """Each hyperparameter's value when only the dialect is given."""
+    return _asked(optimizer_class, {"dialect": dialect})[1]
+
+
+def _asked(optimizer_class: type[optim.Optimizer], arguments: Mapping[str, Any]) -> tuple[Rule, dict[str, float], Any]:
+    """The rule, all numbers and the group of an optimizer that is made with these arguments."""
+    made: Any = optimizer_class
+    optimizer = made([torch.nn.Parameter(torch.zeros(1))], **arguments)
+    group = optimizer.param_groups[0]
+    return (*optimizer._read(group), group)
+
+
+def read_recipe(text: str, library: str | None = None) -> Recipe:
+    """The recipe of a line of code; `library` where its name does not say it. optax.chain is read where it can be."""
+    call = read_call(text)
+    if call.name == "optax.chain":
+        return _unchained(call)
+    return understand(call, find(call.name, library))
+
+
+def _unchained(chain: Call) -> Recipe:
+    """What optax does to the gradients before an optimizer, as arguments of the optimizer."""
+    links = [read_call(link.text) for link in chain.positional if isinstance(link, Expression)]
+    if chain.keywords or not links or len(links) < len(chain.positional):
+        raise ValueError("optax.chain takes calls, as optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))")
+    *before, last = links
+    if last.name in LINKS:
+        raise ValueError(f"{last.name} after the optimizer, or without one, is not read; an optimizer ends the chain")
+    found: dict[str, Any] = {}
+    for link in before:
+        if link.name not in LINKS:
+            raise ValueError(
+                f"{link.name} before the optimizer is not read; known are {', '.join(LINKS)}, in this order"
+            )
+        argument, ours, order = LINKS[link.name]
+        value = {**dict(zip((argument,), link.positional, strict=False)), **link.keywords}.get(argument)
+        if len(link.positional) + len(link.keywords) != 1 or type(value) not in (int, float):
+            raise ValueError(f"{link.name} takes one number here, {argument}")
+        if any(LINKS[name][2] >= order for name in found):
+            raise ValueError(f"{link.name} comes too late; the order is {', '.join(LINKS)}")
+        if ours == "maximize" and value != -1:
+            raise ValueError(f"{link.name}({value}) is read only as a change of sign, with -1")
+        found[link.name] = True if ours == "maximize" else value
+    recipe = understand(last, find(last.name))
+    given = {LINKS[name][1]: value for name, value in found.items()}
+    if given.get("weight_decay") and recipe.followed.rule.decay != "coupled":
+        raise ValueError(f"optax.add_decayed_weights before {last.name}, which has a decay of its own, is not read")
+    if given.get("weight_decay") and recipe.arguments.get("weight_decay"):
+        raise ValueError(f"weight decay stands in the chain and in {last.name}; say it once")
+    return replace(recipe, arguments={**recipe.arguments, **given})
+
+
+# what may stand before an optimizer in optax.chain: its argument, our name for it, its place
+LINKS = {
+    "optax.scale": ("step_size", "maximize", 0),
+    "optax.clip_by_global_norm": ("max_norm", "clip_norm", 1),
+    "optax.add_decayed_weights": ("weight_decay", "weight_decay", 2),
+}
 
 
 def understand(call: Call, constructor: Constructor) -> Recipe:
@@ -63,9 +122,12 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
     Raises ValueError for arguments that the library does not have, with the nearest one that it has.
     """
     given, parameters = _bound(call, constructor)
+    constructor = meant(constructor, given)
     arguments: dict[str, Any] = {"dialect": constructor.dialect, **constructor.fixed}
     abroad, idle = {}, []
     for name, value in given.items():
+        if name in constructor.says:
+            continue
         ours = constructor.parameters[name]
         if isinstance(value, Expression):
             if not (value.is_schedule and ours == "lr"):
@@ -80,6 +142,9 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
             idle.append(name)
         elif value not in (None, OPAQUE_DEFAULTS.get(name, False)) or name == "initial_velocity":
             abroad[name] = ABROAD[name]
+    if arguments.get("nesterov") and not arguments.get("momentum") and constructor.dialect in ("keras", "optax"):
+        idle.append("nesterov")  # without momentum: torch refuses it, these leave it out
+        del arguments["nesterov"]
     if abroad.get("ema_momentum") and "use_ema" not in abroad:
         idle.append("ema_momentum")
         del abroad["ema_momentum"]

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.dialects.call import read_call
 from steepest.dialects.conversions import convert, judge
-from steepest.dialects.libraries import LIBRARIES, TARGETS, WRITTEN, Constructor, constructors, find
+from steepest.dialects.libraries import BESIDE_THE_PATH, LIBRARIES, TARGETS, WRITTEN, Constructor, constructors
+from steepest.dialects.notation import in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
-from steepest.dialects.recipe import Followed, Recipe, followed, understand
+from steepest.dialects.recipe import Followed, Recipe, followed, read_recipe
 from steepest.names import unknown
 from steepest.plain_math import plain
 from steepest.rules import Rule
@@ -77,6 +77,8 @@ class Translation:
         else:
             yield f"No line of {self.to} does the same."
             yield from (f"  {reason}" for reason in self.reasons)
+            if not self.steepest:
+                yield "  steepest.optim has no counterpart either."
         if self.steepest and self.steepest != self.line and self.holds != ALWAYS:
             yield "Exact under every schedule:" if self.line else "Exact:"
             yield self.steepest
@@ -109,17 +111,16 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
     for library, known in ((to, TARGETS), (from_ or "torch", LIBRARIES)):
         if library not in known:
             raise ValueError(unknown("library", library, known))
-    call = read_call(text)
-    recipe = understand(call, find(call.name, from_))
+    recipe = read_recipe(text, from_)
     source = recipe.followed
-    lost = _lost(recipe, to)
-    own = None if recipe.abroad else _ours(recipe)
+    beside = [name for name in recipe.abroad if name in BESIDE_THE_PATH]
     notes = [f"{name} changes no number" for name in recipe.idle]
-    answer = Translation(
-        source=_shown(recipe), to=to, line=None, holds=None, settings=(), steepest=own, reasons=(), notes=tuple(notes)
-    )
+    notes += [f"{name} is left out: it {recipe.abroad[name]}" for name in beside]
+    lost = _lost(recipe, to)
+    own = None if len(recipe.abroad) > len(beside) else _ours(recipe)
+    answer = Translation(" ".join(text.split()), to, None, None, (), own, tuple(lost), tuple(notes))
     if lost:
-        return replace(answer, reasons=tuple(lost))
+        return answer
     if to == "steepest":
         return replace(answer, line=own, holds=ALWAYS)
     found = min(_candidates(recipe, source, to), key=_rank, default=None)
@@ -130,10 +131,6 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
     return replace(answer, line=found.line, holds=found.holds, settings=found.settings, notes=tuple(notes))
 
 
-def _shown(recipe: Recipe) -> str:
-    return f"{recipe.constructor.shown}({_written(recipe.arguments)})"
-
-
 def _ours(recipe: Recipe) -> str:
     """The line of `steepest.optim`: what was given, under our names."""
     own = recipe.constructor.optimizer_class.forms[0].dialect
@@ -141,7 +138,9 @@ def _ours(recipe: Recipe) -> str:
     given["dialect"] = given.pop("dialect", None)  # at the end
     if given["dialect"] is None:
         del given["dialect"]
-    return f"steepest.optim.{recipe.constructor.method}({', '.join(filter(None, (recipe.parameters, _written(given))))})"
+    return (
+        f"steepest.optim.{recipe.constructor.method}({', '.join(filter(None, (recipe.parameters, _written(given))))})"
+    )
 
 
 def _written(arguments: Mapping[str, Any]) -> str:
@@ -150,7 +149,7 @@ def _written(arguments: Mapping[str, Any]) -> str:
 
 def _lost(recipe: Recipe, to: str) -> list[str]:
     """What stands in the call and has no place in the target library, whatever the rule."""
-    lost = [f"{name} {what}" for name, what in recipe.abroad.items()]
+    lost = [f"{name} {what}" for name, what in recipe.abroad.items() if name not in BESIDE_THE_PATH]
     if recipe.arguments.get("clip_norm") and to == "torch":
         lost.append("clip_norm: torch clips outside the optimizer, by torch.nn.utils.clip_grad_norm_ before step(), "
                     "and divides by the norm + 1e-6")  # fmt: skip
@@ -176,7 +175,7 @@ def _rank(found: Candidate) -> tuple[Any, ...]:
 
 def _candidates(recipe: Recipe, source: Followed, to: str) -> Iterator[Candidate]:
     """Every line of the library that walks the same path."""
-    for constructor in constructors(to).values():
+    for constructor in constructors(to):
         for rule, flags in _forms(constructor):
             if len(rule.slots) < len(source.rule.slots):
                 continue
@@ -194,12 +193,11 @@ def _candidates(recipe: Recipe, source: Followed, to: str) -> Iterator[Candidate
 def _forms(constructor: Constructor) -> Iterator[tuple[Rule, dict[str, bool]]]:
     """The rules that a library's optimizer can follow, with the flags that choose each."""
     forms = [f for f in constructor.optimizer_class.forms if f.dialect == constructor.dialect]
+    reachable = {*constructor.parameters.values(), *constructor.fixed}
     for form in forms:
         flags = {name: on for name, on in form.flags.items() if not any(name in f.rule.defaults for f in forms)}
-        reachable = set(constructor.parameters.values()) | set(constructor.fixed)
-        if all(constructor.fixed.get(name, on) == on for name, on in flags.items()) and all(
-            name in reachable for name, on in flags.items() if on
-        ):
+        agreed = all(constructor.fixed.get(name, on) == on for name, on in flags.items())
+        if agreed and all(name in reachable for name, on in form.flags.items() if on):
             yield form.rule, flags
 
 
@@ -257,7 +255,7 @@ def _line(
     if meant.rule.update is not rule.update or meant.rule.decay != rule.decay:
         return None
     spoken = {ours: theirs for theirs, ours in constructor.parameters.items() if ours}
-    given = {}
+    given = dict(constructor.says)
     for name, value in _as_arguments(constructor, wanted).items():
         if name != "lr" and _unchanged(name, value, defaults, constructor):
             continue
@@ -268,6 +266,8 @@ def _line(
             given[spoken[name]] = value
         elif name not in constructor.fixed:
             return None
+    order = list(constructor.parameters)
+    given = dict(sorted(given.items(), key=lambda item: order.index(item[0])))
     first = parameters if "params" in constructor.parameters else ""
     return f"{WRITTEN[constructor.library]}{constructor.name}({', '.join(filter(None, (first, _written(given))))})"
 
@@ -291,7 +291,7 @@ def _unchanged(name: str, value: Any, defaults: Followed, constructor: Construct
 
 def _reason(recipe: Recipe, source: Followed, to: str) -> str:
     """Which term the nearest form of the library has otherwise."""
-    rivals = [c for c in constructors(to).values() if c.method == recipe.constructor.method]
+    rivals = [c for c in constructors(to) if c.method == recipe.constructor.method]
     if not rivals:
         return f"{to} has no {recipe.constructor.method}"
     forms = [(c, rule) for c in rivals for rule, _ in _forms(c) if len(rule.slots) == len(source.rule.slots)]
@@ -301,12 +301,14 @@ def _reason(recipe: Recipe, source: Followed, to: str) -> str:
     constructor, rule, verdict = min(judged, key=lambda j: (j[2].holds is None, len(j[2].only_where)))
     terms = " and ".join(TERMS.get(name, name) for name in verdict.only_where) or "the update itself"
     mine, its = _differing(source.rule, rule)
-    written = f": {' , '.join(mine)} here, {' , '.join(its)} there" if mine and its else ""
-    where = f"; they agree only where {' and '.join(f'{n} = 0' for n in verdict.only_where)}" if verdict.holds else ""
+    written = f": {recipe.constructor.shown} has {', '.join(mine)}; it has {', '.join(its)}" if mine and its else ""
+    where = f"; they agree only where {' = '.join((*verdict.only_where, '0'))}" if verdict.holds else ""
+    if verdict.holds == CONSTANT:
+        where += ", and under a constant rate"
     return f"{constructor.shown} differs in {terms}{written}{where}"
 
 
 def _differing(one: Rule, other: Rule) -> tuple[list[str], list[str]]:
     """The lines of each equation that the other does not have."""
-    a, b = plain(one.equation).splitlines(), plain(other.equation).splitlines()
+    a, b = (plain(in_letters(rule, "field")).splitlines() for rule in (one, other))
     return [line for line in a if line not in b], [line for line in b if line not in a]

@@ -1,0 +1,56 @@
+"""`steepest explain` and `steepest translate`: what each library means by a name, and one in the words of another."""
+
+from typing import Annotated
+
+import typer
+
+from steepest.cli.common import Json, console, print_json
+
+__all__ = ["explain", "translate"]
+
+LOOKS = {"title": "bold", "differs": "bold yellow", "dim": "dim", "": ""}
+
+
+def explain(
+    name: Annotated[str, typer.Argument(help="A class of steepest.optim, as rmsprop; or momentum, nesterov, amsgrad.")],
+    notation: Annotated[
+        str, typer.Option(help="Whose letters: field (η, β₁, m, v) or lecture (ε, ρ₁, s, r).")
+    ] = "field",
+    as_json: Json = False,
+) -> None:
+    """Show a method in each library's dialect: equations, defaults, and which form maps to which by constants."""
+    from rich.text import Text
+
+    from steepest.dialects import explain as run
+
+    found = run(name, notation)
+    if as_json:
+        print_json(found.json())
+        return
+    out = console()
+    for line in found.lines(out.width):
+        out.print(Text.assemble(*((text, LOOKS[look]) for text, look in line)), soft_wrap=True)
+
+
+def translate(
+    call: Annotated[str, typer.Argument(help="A line such as 'keras.optimizers.SGD(0.1, momentum=0.9)', in quotes.")],
+    to: Annotated[str, typer.Option(help="The library: torch, keras, optax or steepest.")] = "torch",
+    from_: Annotated[
+        str | None, typer.Option("--from", help="The library of the call, where its name does not say it; also tf1.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say an optimizer of one library in the words of another: the line to paste, or why there is none.
+
+    The call is read as data; nothing of it is executed. Two forms count as the same when a run of both gives the same
+    path.
+    """
+    from steepest.dialects import translate as run
+
+    found = run(call, to=to, from_=from_)
+    if as_json:
+        print_json(found.json())
+        return
+    out = console()
+    for line in found.lines():
+        out.print(line, markup=False, soft_wrap=True, style=None if line in (found.line, found.steepest) else "dim")
