@@ -299,6 +299,8 @@ def _reason(recipe: Recipe, source: Followed, to: str) -> str:
         return f"{rivals[0].shown} has no {source.rule.title}"
     judged = [(c, rule, judge(source.rule, source.numbers, rule)) for c, rule in forms]
     constructor, rule, verdict = min(judged, key=lambda j: (j[2].holds is None, len(j[2].only_where)))
+    if verdict.holds and not verdict.only_where:
+        return f"{constructor.shown} has no argument for {', '.join(_unsayable(constructor, source))}"
     terms = " and ".join(TERMS.get(name, name) for name in verdict.only_where) or "the update itself"
     mine, its = _differing(source.rule, rule)
     written = f": {recipe.constructor.shown} has {', '.join(mine)}; it has {', '.join(its)}" if mine and its else ""
@@ -306,6 +308,14 @@ def _reason(recipe: Recipe, source: Followed, to: str) -> str:
     if verdict.holds == CONSTANT:
         where += ", and under a constant rate"
     return f"{constructor.shown} differs in {terms}{written}{where}"
+
+
+def _unsayable(constructor: Constructor, source: Followed) -> list[str]:
+    """The source's numbers for which a library's optimizer has no argument, and that are not what it does anyway."""
+    known = {"dialect": constructor.dialect, **constructor.fixed}
+    defaults = followed(constructor.method, known).numbers
+    sayable = {*constructor.parameters.values(), "beta1", "beta2"}
+    return [f"{n}={v:g}" for n, v in source.numbers.items() if n not in sayable and v != defaults.get(n, 0.0)]
 
 
 def _differing(one: Rule, other: Rule) -> tuple[list[str], list[str]]:

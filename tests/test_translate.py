@@ -1,0 +1,430 @@
+"""`translate`: the pasted line walks the source's path, or the answer says that none does; nothing is ever executed."""
+
+import random
+import re
+import string
+from functools import cache, partial
+
+import pytest
+import torch
+
+import steepest
+from steepest import optim, translate
+from steepest.dialects.call import LONGEST, Expression, read_call
+from steepest.dialects.libraries import TARGETS, constructors
+from steepest.dialects.recipe import read_recipe
+
+STEPS = 64
+VALUES = {
+    "lr": (1e-4, 3e-3, 0.1, 0.5),
+    "momentum": (0.0, 0.5, 0.9),
+    "dampening": (0.0, 0.0, 0.5),
+    "weight_decay": (0.0, 0.0, 1e-3, 0.1),
+    "eps": (0.0, 1e-10, 1e-8, 1e-7, 1e-3),
+    "eps_root": (0.0, 1e-8),
+    "alpha": (0.5, 0.9, 0.99),
+    "rho": (0.9, 0.95),
+    "beta1": (0.5, 0.9),
+    "beta2": (0.9, 0.99, 0.999),
+    "betas": ((0.9, 0.99), (0.5, 0.999)),
+    "lr_decay": (0.0, 0.0, 0.01),
+    "initial_accumulator_value": (0.0, 0.1, 1.0),
+    "initial_scale": (0.0, 0.0, 1.0),
+    "momentum_decay": (4e-3, 1.0),
+    "clip_norm": (None, None, None, 0.5),
+    "maximize": (False, False, False, True),
+    "nesterov": (False, True),
+    "amsgrad": (False, True),
+    "centered": (False, True),
+    "decoupled_weight_decay": (False, True),
+}
+
+
+def random_call(rng, constructor):
+    """A call of the library's optimizer: some arguments, by place or by name."""
+    names = [n for n in constructor.parameters if n != "params"]
+    known = {n: rng.choice(VALUES[ours]) for n, ours in constructor.parameters.items() if ours in VALUES}
+    if constructor.library == "steepest":
+        dialects = list(dict.fromkeys(f.dialect for f in constructor.optimizer_class.forms))
+        known["dialect"] = rng.choice(dialects)
+    placed = 0
+    while placed < 3 and placed < len(names) and names[placed] in known and rng.random() < 0.5:
+        placed += 1
+    if constructor.library in ("torch", "steepest"):
+        placed = min(placed, 1)
+    given = [repr(known[name]) for name in names[:placed]]
+    given += [
+        f"{name}={value!r}"
+        for name, value in known.items()
+        if name not in names[:placed] and (rng.random() < 0.6 or name in constructor.required)
+    ]
+    given += [f"{name}={value!r}" for name, value in constructor.says.items()]
+    first = ["model.parameters()"] if "params" in constructor.parameters else []
+    return f"{constructor.shown}({', '.join(first + given)})"
+
+
+def gradients(eps=(1e-10, 1e-8, 1e-7, 1e-3)):
+    sizes = torch.tensor([1e3, 1.0, 1e-2, 1e-6, 0.0, 1.0, *eps, *(e**0.5 for e in eps)], dtype=torch.float64)
+    noise = torch.randn(STEPS, len(sizes), dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    return noise * sizes
+
+
+class Model:
+    """Something whose `parameters()` a pasted line can take."""
+
+    def __init__(self, size):
+        theta = torch.arange(size, dtype=torch.float64) % 2
+        theta[4] = 1.0
+        self.theta = torch.nn.Parameter(theta)
+
+    def parameters(self):
+        return [self.theta]
+
+
+def path(line, changing=False):
+    """Where a line leads, step by step."""
+    line, shrinks = runnable(line)
+    grads = gradients()
+    model = Model(grads.shape[1])
+    optimizer = eval(line, {"torch": torch, "steepest": steepest, "model": model})
+    rate, visited = optimizer.param_groups[0]["lr"], [model.theta.detach().clone()]
+    if changing:  # as schedulers do it
+        optimizer.param_groups[0]["initial_lr"] = rate
+    for t, g in enumerate(grads):
+        if changing:
+            optimizer.param_groups[0]["lr"] = rate * (0.3 + 0.2 * (t * t % 7))
+        model.theta.grad = g + torch.where(torch.arange(len(g)) == 5, 0.1, 0.0) * model.theta.detach()
+        before = model.theta.detach().clone()
+        optimizer.step()
+        with torch.no_grad():
+            model.theta -= shrinks * before
+        visited.append(model.theta.detach().clone())
+    return torch.stack(visited)
+
+
+def difference(a, b):
+    """The largest difference of two paths, relative to the way that each weight goes in all."""
+    way = torch.fmax((a - a[0]).abs(), (b - b[0]).abs()).nan_to_num(0.0).amax(0)
+    apart = torch.where((a.isnan() & b.isnan()) | (a == b), 0.0, (a - b).abs() - 1e-13 * a[0].abs())
+    return (apart / (way + 1e-300)).nan_to_num(1.0).max().item()
+
+
+def runnable(line):
+    """The line itself, or for a library that need not be here the one of `steepest.optim` that speaks for it.
+
+    What optax.chain adds after an optimizer is returned too: the share by which a step shrinks the weights.
+    """
+    if line.startswith(("torch.", "steepest.")):
+        return line, 0.0
+    if after := re.fullmatch(r"optax\.chain\((.*), optax\.add_decayed_weights\(-(.*)\)\)", line):
+        inner = after[1] if after[1].count("optax.") == 1 else f"optax.chain({after[1]})"
+        return runnable(inner)[0], float(after[2])
+    return translate(line, to="steepest").line, 0.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_pasted_lines_walk_the_path_of_the_source(seed):
+    rng = random.Random(seed)
+    every = [c for library in ("torch", "keras", "optax", "tf1", "steepest") for c in constructors(library)]
+    seen = {"always": 0, "constant": 0, None: 0}
+    for _ in range(90):
+        call = random_call(rng, rng.choice(every))
+        try:
+            translate(call, to="steepest")
+        except ValueError:  # what the class refuses, translate refuses
+            for to in TARGETS:
+                with pytest.raises(ValueError, match=r"\w"):
+                    translate(call, to)
+            continue
+        walked = cache(partial(path, call))
+        for to in ("torch", "keras", "optax"):
+            answer = translate(call, to)
+            seen[answer.holds] += 1
+            assert answer.steepest
+            if answer.line is None:
+                assert answer.reasons
+                continue
+            apart = difference(walked(True), path(answer.line, changing=True))
+            assert (apart < 1e-8) == (answer.holds == "always"), (call, answer.line, apart)
+            if answer.holds == "constant":
+                assert difference(walked(False), path(answer.line, changing=False)) < 1e-8, (call, answer.line)
+    assert all(seen.values())
+
+
+# every pair of forms: where translate gives no line, the numbers alone indeed do not do
+@pytest.mark.parametrize("seed", range(2))
+def test_where_there_is_no_line_the_same_numbers_lead_elsewhere(seed):
+    rng, checked = random.Random(100 + seed), 0
+    every = [c for library in ("torch", "keras", "optax", "tf1") for c in constructors(library)]
+    while checked < 60:
+        call = random_call(rng, rng.choice(every))
+        to = rng.choice(("torch", "keras", "optax"))
+        try:
+            recipe = read_recipe(call)
+            answer = translate(call, to)
+        except ValueError:
+            continue
+        if answer.line or recipe.arguments.get("clip_norm") or recipe.arguments.get("maximize"):
+            continue
+        naive = {k: v for k, v in recipe.arguments.items() if k != "dialect"}
+        # numbers that were not given are the source's defaults, not the target's
+        numbers = recipe.followed.numbers
+        if "beta1" in numbers:
+            naive["betas"] = (numbers["beta1"], numbers["beta2"])
+        naive |= {k: v for k, v in numbers.items() if k not in ("beta1", "beta2")}
+        sayable = {
+            ours for c in constructors(to) if c.method == recipe.constructor.method for ours in c.parameters.values()
+        }
+        naive = {k: v for k, v in naive.items() if k in sayable or (k == "betas" and "beta1" in sayable)}
+        line = f"steepest.optim.{recipe.constructor.method}(model.parameters(), dialect={to!r}, "
+        line += ", ".join(f"{k}={v!r}" for k, v in naive.items()) + ")"
+        try:
+            there = path(line)
+        except ValueError:  # the target has no such form at all
+            continue
+        checked += 1
+        assert difference(path(call), there) > 1e-7, (call, line)
+
+
+@pytest.mark.parametrize(
+    ("call", "to", "line", "holds"),
+    [
+        ("keras.optimizers.Adagrad()", "torch", "initial_accumulator_value=0.10000010000000001, eps=0.0", "always"),
+        ("optax.adagrad(0.1)", "torch", "lr=0.1, initial_accumulator_value=0.10000010000000001, eps=0.0", "always"),
+        ("torch.optim.SGD(p, 0.1, weight_decay=0.01)", "keras", "learning_rate=0.1, weight_decay=0.01", "always"),
+        ("keras.optimizers.SGD(0.1, 0.9)", "torch", "lr=0.1, momentum=0.9", "constant"),
+        ("keras.optimizers.SGD(0.1, 0.9, True)", "torch", "lr=0.1, momentum=0.9, nesterov=True", "constant"),
+        ("keras.optimizers.RMSprop(0.1, epsilon=0)", "torch", "lr=0.1, alpha=0.9, eps=0.0", "always"),
+        ("steepest.optim.Adam(p, dialect='lecture')", "optax", "eps=0.0, eps_root=1e-08", "always"),
+        ("steepest.optim.AdamW(p, 0.5, weight_decay=0.1, dialect='paper')", "torch", "weight_decay=0.2", "always"),
+        ("tf.train.MomentumOptimizer(0.1, 0.9, use_nesterov=True)", "torch", "momentum=0.9, nesterov=True", "always"),
+        ("optax.rmsprop(0.1, eps_in_sqrt=False)", "torch", "lr=0.1, alpha=0.9", "always"),
+        ("torch.optim.RMSprop(p)", "optax", "learning_rate=0.01, decay=0.99, eps_in_sqrt=False", "always"),
+        ("torch.optim.Adadelta(p)", "keras", "learning_rate=1.0, rho=0.9, epsilon=1e-06", "always"),
+    ],
+)  # fmt: skip
+def test_conversions_that_are_known(call, to, line, holds):
+    answer = translate(call, to)
+    assert line in answer.line
+    assert answer.holds == holds
+    assert ("constant" in str(answer)) == (holds == "constant")
+
+
+@pytest.mark.parametrize(
+    ("call", "to", "term"),
+    [
+        ("tf.keras.optimizers.RMSprop(learning_rate=1e-3, momentum=0.9)", "torch", "where eps stands"),
+        ("tf.compat.v1.train.RMSPropOptimizer(0.1)", "keras", "has no argument for initial_scale=1"),
+        ("tf.compat.v1.train.AdamOptimizer()", "torch", "where eps stands"),
+        ("torch.optim.Adam(p, weight_decay=0.1, eps=0)", "keras", "how weight decay enters"),
+        ("torch.optim.SGD(p, 0.1, 0.9, dampening=0.9)", "keras", "dampening"),
+        ("optax.amsgrad(0.1)", "torch", "max"),
+        ("optax.adam(0.1, eps_root=1e-8)", "torch", "the constant inside the root"),
+        ("keras.optimizers.Adam(0.1, clipnorm=1.0)", "torch", "clipnorm clips each weight"),
+        ("keras.optimizers.Adam(0.1, clipvalue=1.0)", "steepest", "clipvalue"),
+        ("keras.optimizers.Adam(0.1, global_clipnorm=1.0)", "torch", "clip_norm"),
+        ("keras.optimizers.Adam(0.1, loss_scale_factor=8.0)", "torch", "loss_scale_factor"),
+        ("keras.optimizers.SGD(0.1, gradient_accumulation_steps=4)", "torch", "gradient_accumulation_steps"),
+        ("keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=9)", "torch", "ema_overwrite_frequency"),
+        ("keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 9))", "torch", "is a schedule"),
+        ("optax.adam(optax.cosine_decay_schedule(0.1, 9))", "torch", "is a schedule"),
+        ("optax.adamw(0.1, mask=True)", "torch", "mask"),
+        ("torch.optim.SGD(p, 0.1, maximize=True)", "keras", "maximize"),
+    ],
+)
+def test_what_cannot_be_said_is_named(call, to, term):
+    answer = translate(call, to)
+    assert answer.line is None
+    assert term in " ".join(answer.reasons)
+    assert f"No line of {to}" in str(answer)
+    assert answer.steepest or "no counterpart either" in str(answer)
+
+
+def test_the_exact_line_is_at_hand_where_the_library_cannot():
+    answer = translate("tf.keras.optimizers.RMSprop(learning_rate=1e-3, momentum=0.9)")
+    assert answer.steepest == "steepest.optim.RMSprop(model.parameters(), lr=0.001, momentum=0.9, dialect='keras')"
+    assert answer.steepest in str(answer)
+    assert answer.json()["reasons"] == list(answer.reasons)
+    assert "`steepest.optim.RMSprop" in answer._repr_markdown_()
+
+
+def test_clipping_and_decay_stand_in_a_chain():
+    line = "optax.chain(optax.clip_by_global_norm(0.5), optax.add_decayed_weights(0.1), optax.adam(learning_rate=0.01))"
+    own = "steepest.optim.Adam(net.parameters(), lr=0.01, weight_decay=0.1, clip_norm=0.5)"
+    assert translate(own, to="optax").line == line
+    assert difference(path(own.replace("net", "model")), path(line)) < 1e-12
+    for bad, why in [
+        ("optax.chain(optax.adam(0.1), optax.clip_by_global_norm(1.0))", "an optimizer ends the chain"),
+        ("optax.chain(optax.add_decayed_weights(0.1), optax.adamw(0.1))", "decay of its own"),
+        ("optax.chain(optax.add_decayed_weights(0.1), optax.clip_by_global_norm(1.0), optax.sgd(0.1))", "too late"),
+        ("optax.chain(optax.scale(2.0), optax.sgd(0.1))", "change of sign"),
+        ("optax.chain(1, 2)", "takes calls"),
+        ("optax.chain(optax.clip_by_global_norm(x), optax.sgd(0.1))", "one number"),
+    ]:
+        with pytest.raises(ValueError, match=why):
+            translate(bad)
+
+
+def test_what_leaves_the_path_alone_is_left_out_and_said():
+    answer = translate("keras.optimizers.SGD(0.1, use_ema=True, name='mine')")
+    assert answer.line == "torch.optim.SGD(model.parameters(), lr=0.1)"
+    assert any("use_ema is left out" in note for note in answer.notes)
+    assert "name changes no number" in answer.notes
+    assert "fused changes no number" in translate("torch.optim.Adam(p, fused=True)", to="keras").notes
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("Adam(1e-3)", "torch, keras, steepest"),
+        ("torch.optim.Adamm(p)", "did you mean 'Adam'"),
+        ("optax.adm(0.1)", "did you mean 'adam'"),
+        ("keras.optimizers.Adam(lr=0.1)", "unknown argument of keras.optimizers.Adam 'lr'"),
+        ("keras.optimizers.Adam(learning_rat=0.1)", "did you mean 'learning_rate'"),
+        ("keras.optimizers.legacy.Adam()", "legacy"),
+        ("some.lib.Adam()", "known are those of torch.optim, keras.optimizers, optax"),
+        ("optax.adam()", "needs learning_rate"),
+        ("optax.adadelta(None)", "climbs"),
+        ("torch.optim.Adam(p, 0.1, lr=0.2)", "twice"),
+        ("torch.optim.Adam(p, lr=0.1, lr=0.2)", "second time"),
+        ("keras.optimizers.SGD(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)", "takes 13 arguments, and 14"),
+        ("torch.optim.Adam(p, lr=-1)", "lr must be"),
+        ("keras.optimizers.Adam('fast')", "lr must be"),
+        ("torch.optim.Adam(p, betas=0.9)", "betas must be two numbers"),
+        ("torch.optim.Adam([{'params': p, 'lr': 0.1}])", "parameter groups"),
+        ("torch.optim.Adam(0.1)", "parameters"),
+    ],
+)
+def test_errors_help(call, message):
+    with pytest.raises(ValueError, match=message) as error:
+        translate(call)
+    assert len(str(error.value)) < 600
+
+
+def test_a_bare_name_needs_its_library():
+    assert translate("Adam(p, 0.1)", to="torch", from_="steepest").line == "torch.optim.Adam(p, lr=0.1)"
+    assert "starts from" in translate("RMSPropOptimizer(0.1, epsilon=0)", to="torch", from_="tf1").reasons[0]
+    with pytest.raises(ValueError, match="unknown library 'tourch'; did you mean 'torch'"):
+        translate("Adam(p)", to="tourch")
+    with pytest.raises(ValueError, match="unknown library 'tf2'"):
+        translate("Adam(p)", from_="tf2")
+
+
+class Trap:
+    """Fails the test when anything of a call is executed."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"{name} was touched")
+
+
+HOSTILE = [
+    "__import__('os').system('touch pwned')",
+    "torch.optim.Adam(p, lr=__import__('os').system('touch pwned'))",
+    "torch.optim.Adam((lambda: open('pwned', 'w'))())",
+    "torch.optim.Adam(p, lr=[open('pwned', 'w') for _ in range(1)])",
+    "torch.optim.Adam(p, lr=(x := 1))",
+    "torch.optim.Adam(p, lr=f'{open(1)}')",
+    "torch.optim.Adam(p, lr=1 if True else 2)",
+    "torch.optim.Adam(p, lr=True + 1)",
+    "torch.optim.Adam(p, lr='1' * 9)",
+    "torch.optim.Adam(p, lr=9**9**9)",
+    "torch.optim.Adam(p, lr=1 << 9**9)",
+    "torch.optim.Adam(p, lr=1/0)",
+    "torch.optim.Adam(p, lr=(-1)**0.5)",
+    "torch.optim.Adam(p, lr=1j)",
+    "torch.optim.Adam(p, lr=b'1')",
+    "torch.optim.Adam(p, lr=...)",
+    "torch.optim.Adam(p, lr={1: 2})",
+    "torch.optim.Adam(p, lr=x[0])",
+    "torch.optim.Adam(*args)",
+    "torch.optim.Adam(**kwargs)",
+    "torch.optim.Adam(p, betas=(*b,))",
+    "torch.optim['Adam'](p)",
+    "torch.optim.Adam(p)(q)",
+    "getattr(torch.optim, 'Adam')(p)",
+    "import os",
+    "x = y = 3",
+    "torch.optim.Adam(p); torch.optim.Adam(p)",
+    "torch.optim.Adam(p",
+    "torch.optim.Adam(p))",
+    "torch.optim.Adam(p,\0lr=1)",
+    "",
+    "   \n",
+    "(" * 900,
+    "-" * 1900 + "1",
+    "torch.optim.Adam(p, lr=" + "-" * 1900 + "1)",
+    "torch.optim.Adam(p, lr=" + "1+" * 900 + "x)",
+    "f(" * 450 + ")" * 450,
+    "torch.optim.Adam(p, lr=" + "9" * (LONGEST - 40) + ")",
+    "x" * 10**6,
+    "торч.optim.Adam(p)",
+    "torch.optim.Adam(p, lr=１)",
+    "torch.optim.Адам(p)",
+    "torch.optim.Adam(p, λ=1)",
+    "\ud800",
+    "😀",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_refused_in_one_sentence_and_never_run(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"\w") as error:
+        translate(text)
+    assert not list(tmp_path.iterdir())
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("value", [None, 3, b"torch.optim.Adam(p)", ["torch.optim.Adam(p)"]])
+def test_only_text_is_read(value):
+    with pytest.raises(ValueError, match="reads text"):
+        translate(value)
+
+
+def test_random_text_is_refused_or_read():
+    rng = random.Random(5)
+    signs = string.printable + "αε²😀"
+    base = "torch.optim.Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99), eps=-1e-8*-2)"
+    for _ in range(1500):
+        text = list(base)
+        for _ in range(rng.randrange(1, 4)):
+            text[rng.randrange(len(text))] = rng.choice(signs)
+        try:
+            translate("".join(text), to="steepest")
+        except ValueError as error:
+            assert len(str(error)) < 600, text  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3*2", 0.002),
+        ("-1", -1),
+        ("+2.5", 2.5),
+        ("1/4", 0.25),
+        ("10**-3", 0.001),
+        ("(1, 2.5, None)", (1, 2.5, None)),
+        ("[0.9, 0.99]", (0.9, 0.99)),
+        ("'name'", "name"),
+        ("None", None),
+        ("True", True),
+        ("model.parameters()", Expression("model.parameters()")),
+    ],
+)
+def test_constants_that_are_read(text, value):
+    assert read_call(f"a.b({text}, c={text})").positional == (value,)
+    assert read_call(f"opt = a.b(c={text})").keywords == {"c": value}
+
+
+def test_errors_name_the_character():
+    with pytest.raises(ValueError, match="'x\\[0\\]' at character 30 "):
+        translate("torch.optim.Adam(α.params(), x[0])")
+    with pytest.raises(ValueError, match="'y' at character 24 "):
+        translate("torch.optim.Adam(p, lr=y - 1)")
+
+
+def test_torchs_arguments_are_ours():
+    for constructor in constructors("torch"):
+        assert getattr(torch.optim, constructor.name)
+        ours = getattr(optim, constructor.method).__init__.__wrapped__.__annotations__
+        assert set(constructor.parameters.values()) - {""} <= set(ours)
