@@ -22,7 +22,8 @@ SYMBOLS = {
     **dict.fromkeys(("left", "right", "big", "Big", "bigl", "bigr"), ""),
     **_pairs("alpha α beta β gamma γ delta δ epsilon ε varepsilon ε eta η theta θ kappa κ lambda λ mu μ nu ν pi π"),
     **_pairs("rho ρ sigma σ tau τ phi φ psi ψ Delta Δ Sigma Σ leftarrow ← to → cdot · times × odot ⊙ le ≤ ge ≥"),
-    **_pairs("ne ≠ infty ∞ nabla ∇ sum Σ prod Π top ᵀ in ∈ lVert ‖ rVert ‖ Vert ‖ lvert | rvert | vert |"),
+    **_pairs("pm ± gtrless ≷ ne ≠ lt < gt > infty ∞ nabla ∇ sum Σ prod Π top ᵀ in ∈ lVert ‖ rVert ‖ Vert ‖"),
+    **_pairs("lvert | rvert | vert |"),
 }
 ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303", "dot": "\u0307"}
 AS_IT_IS = ("text", "mathrm", "operatorname", "mathbf")

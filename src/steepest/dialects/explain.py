@@ -21,7 +21,12 @@ from steepest.tables import number
 WIDTH = 80
 MARK = "▸ "
 # how weight decay enters: in words, and as a step of its own where it is one
-DECAYS = {"coupled": "λθ joins g", "decoupled": "θ shrinks by ελθ", "independent": "θ shrinks by λθ"}
+DECAYS = {
+    "coupled": "λθ joins g",
+    "decoupled": "θ shrinks by ελθ",
+    "independent": "θ shrinks by λθ",
+    "own": "as its equation has it",
+}
 DECAY_STEPS = {
     "decoupled": r"\theta \leftarrow \theta - \epsilon\lambda\theta,\quad ",
     "independent": r"\theta \leftarrow \theta - \lambda\theta,\quad ",

@@ -40,6 +40,8 @@ def in_letters(rule: Rule, notation: str) -> str:
     if notation == "lecture":
         return rule.equation
     letters = {**CONSTANTS, **{slot.symbol: SLOTS.get(slot.name, slot.symbol) for slot in rule.slots}}
+    taken = set(TOKEN.findall(rule.equation)) - set(letters)  # a letter that means something else already
+    letters = {ours: theirs for ours, theirs in letters.items() if theirs not in taken}
     return TOKEN.sub(lambda found: letters.get(found[0], found[0]), rule.equation)
 
 

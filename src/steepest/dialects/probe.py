@@ -71,7 +71,7 @@ def _path(held: _Held, scales: tuple[float, ...], decaying: bool) -> np.ndarray:
     theta = np.where(np.arange(len(size)) % 2, 1.0, 0.0)
     theta[4:6] = 1.0
     noise = np.random.default_rng(7).normal(size=(STEPS + 1, len(size)))
-    slots = [np.full_like(theta, rule.initial(numbers)[slot.symbol]) for slot in rule.slots]
+    slots = [np.zeros_like(theta) + start for start in rule.initial(numbers, theta).values()]
     memory, path = dict(rule.memory), []
     with np.errstate(all="ignore"):
         for t in range(1, STEPS + 2):

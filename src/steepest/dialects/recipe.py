@@ -1,5 +1,6 @@
 """What a call of some library means here: a class of `steepest.optim`, its arguments, and the rule that they choose."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,8 @@ from steepest import optim
 from steepest.dialects.call import Call, Expression, read_call
 from steepest.dialects.libraries import ABROAD, IDLE, OPAQUE_DEFAULTS, Constructor, find, meant
 from steepest.names import unknown
+from steepest.optim.form import facts
+from steepest.optim.options import together
 from steepest.rules import Rule
 
 # what happens beside the rule
@@ -149,8 +152,7 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
         idle.append("ema_momentum")
         del abroad["ema_momentum"]
     _refuse_ascent(constructor, given)
-    if "beta1" in arguments or "beta2" in arguments:
-        arguments["betas"] = _pair_of_betas(constructor, arguments)
+    arguments = _filled(constructor, arguments)
     return Recipe(constructor, arguments, abroad, tuple(idle), parameters)
 
 
@@ -187,8 +189,31 @@ def _refuse_ascent(constructor: Constructor, given: Mapping[str, Any]) -> None:
         raise ValueError(f"{constructor.shown} with learning_rate=None climbs: its steps keep their sign; give a rate")
 
 
-def _pair_of_betas(constructor: Constructor, arguments: dict[str, Any]) -> tuple[Any, Any]:
-    """`betas` of beta1 and beta2, where one may be left at its default."""
-    others = {k: v for k, v in arguments.items() if k not in ("beta1", "beta2")}
-    defaults = followed(constructor.method, others).numbers
-    return tuple(arguments.pop(name, defaults[name]) for name in ("beta1", "beta2"))  # type: ignore[return-value]
+def tuples(optimizer_class: type[optim.Optimizer]) -> dict[str, list[str]]:
+    """The arguments in which a class takes several hyperparameters at once: `betas` beta1 and beta2."""
+    signature = inspect.signature(optimizer_class.__init__).parameters
+    return together(facts(optimizer_class.forms), signature)
+
+
+def gathered(optimizer_class: type[optim.Optimizer], numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyperparameters as the class takes them, where all of a tuple are there."""
+    arguments = dict(numbers)
+    for argument, names in tuples(optimizer_class).items():
+        if names and all(name in arguments for name in names):
+            arguments[argument] = tuple(arguments.pop(name) for name in names)
+    return arguments
+
+
+def _filled(constructor: Constructor, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with a tuple where one of its numbers was given; the others are at their defaults."""
+    apart = {name for names in tuples(constructor.optimizer_class).values() for name in names}
+    if not apart & set(arguments):
+        return arguments
+    defaults = followed(constructor.method, {k: v for k, v in arguments.items() if k not in apart}).numbers
+    missing = {
+        name: defaults[name]
+        for names in tuples(constructor.optimizer_class).values()
+        if set(names) & set(arguments)
+        for name in names
+    }
+    return gathered(constructor.optimizer_class, {**missing, **arguments})

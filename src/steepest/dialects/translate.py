@@ -1,5 +1,6 @@
 """A line that makes an optimizer in one library, in the words of another: with the same numbers, or not at all."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,7 +9,7 @@ from steepest.dialects.conversions import convert, judge
 from steepest.dialects.libraries import BESIDE_THE_PATH, LIBRARIES, TARGETS, WRITTEN, Constructor, constructors
 from steepest.dialects.notation import in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
-from steepest.dialects.recipe import Followed, Recipe, followed, read_recipe
+from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_recipe, tuples
 from steepest.names import unknown
 from steepest.plain_math import plain
 from steepest.rules import Rule
@@ -246,22 +247,29 @@ def _line(
     wanted = {**numbers, **{name: True for name, on in flags.items() if on}}
     if constructor.library != "optax":
         wanted |= source.beside
+    one, apart = constructor.optimizer_class, tuples(constructor.optimizer_class)
     known = {**constructor.fixed, "dialect": constructor.dialect}
+    takes = {*inspect.signature(one.__init__).parameters, *(name for names in apart.values() for name in names)}
+    wanted = {name: value for name, value in wanted.items() if value or name in takes}
+    if not set(wanted) <= takes:
+        return None
     try:
-        defaults = followed(constructor.method, {**known, **_as_arguments(constructor, {"lr": wanted["lr"]})})
-        meant = followed(constructor.method, {**known, **_as_arguments(constructor, wanted)})
+        defaults = followed(constructor.method, {**known, "lr": wanted["lr"]})
+        meant = followed(constructor.method, {**known, **gathered(one, wanted)})
     except ValueError:
         return None
     if meant.rule.update is not rule.update or meant.rule.decay != rule.decay:
         return None
     spoken = {ours: theirs for theirs, ours in constructor.parameters.items() if ours}
     given = dict(constructor.says)
-    for name, value in _as_arguments(constructor, wanted).items():
+    for name, value in gathered(one, wanted).items():
         if name != "lr" and _unchanged(name, value, defaults, constructor):
             continue
-        if name == "betas" and name not in spoken:
-            pairs = zip(("beta1", "beta2"), value, strict=True)
-            given |= {spoken[beta]: x for beta, x in pairs if x != defaults.numbers.get(beta)}
+        if isinstance(value, tuple) and name not in spoken:
+            pairs = [(n, x) for n, x in zip(apart[name], value, strict=True) if x != defaults.numbers.get(n)]
+            if any(n not in spoken for n, _ in pairs):
+                return None
+            given |= {spoken[n]: x for n, x in pairs}
         elif name in spoken:
             given[spoken[name]] = value
         elif name not in constructor.fixed:
@@ -272,18 +280,10 @@ def _line(
     return f"{WRITTEN[constructor.library]}{constructor.name}({', '.join(filter(None, (first, _written(given))))})"
 
 
-def _as_arguments(constructor: Constructor, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as the class takes them: beta1 and beta2 in `betas`."""
-    arguments = dict(wanted)
-    if "beta1" in arguments and "betas" in constructor.optimizer_class.__init__.__wrapped__.__annotations__:  # type: ignore[attr-defined]
-        arguments["betas"] = (arguments.pop("beta1"), arguments.pop("beta2"))
-    return arguments
-
-
 def _unchanged(name: str, value: Any, defaults: Followed, constructor: Constructor) -> bool:
     """Whether the constructor does this without being told."""
-    if name == "betas":
-        return value == (defaults.numbers.get("beta1"), defaults.numbers.get("beta2"))
+    if isinstance(value, tuple):
+        return value == tuple(defaults.numbers.get(n) for n in tuples(constructor.optimizer_class)[name])
     if isinstance(value, bool):
         return value == constructor.fixed.get(name, False)
     return value == defaults.numbers.get(name, 0.0)
@@ -314,7 +314,8 @@ def _unsayable(constructor: Constructor, source: Followed) -> list[str]:
     """The source's numbers for which a library's optimizer has no argument, and that are not what it does anyway."""
     known = {"dialect": constructor.dialect, **constructor.fixed}
     defaults = followed(constructor.method, known).numbers
-    sayable = {*constructor.parameters.values(), "beta1", "beta2"}
+    sayable = set(constructor.parameters.values())
+    sayable |= {name for names in tuples(constructor.optimizer_class).values() for name in names}
     return [f"{n}={v:g}" for n, v in source.numbers.items() if n not in sayable and v != defaults.get(n, 0.0)]
 
 
