@@ -279,3 +279,29 @@ def test_output_needs_no_unicode_terminal(tmp_path):
     done = process("descend", "--out", "o", cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.stderr
     assert "slide: ?" in done.stdout
+
+
+def test_explain_shows_each_dialect(steepest):
+    code, out, err = steepest("explain", "rmsprop")
+    assert (code, err) == (0, "")
+    assert "▸ θ ← θ − η g/√(v + ε)" in out
+    code, out, _ = steepest("explain", "momentum", "--notation", "lecture", "--json")
+    assert json.loads(out)["sections"][0]["maps"][0]["exact"] in ("always", "constant", None)
+    code, _, err = steepest("explain", "rmsprp")
+    assert code == 2
+    assert "did you mean 'rmsprop'" in one_line(err)
+
+
+def test_translate_gives_the_line_to_paste(steepest):
+    code, out, err = steepest("translate", "keras.optimizers.Adagrad(0.1)")
+    assert (code, err) == (0, "")
+    assert out.startswith("torch.optim.Adagrad(model.parameters(), lr=0.1, initial_accumulator_value=")
+    _, out, _ = steepest("translate", "Adam(p)", "--from", "torch", "--to", "steepest", "--json")
+    assert json.loads(out)["line"] == "steepest.optim.Adam(p)"
+    code, out, _ = steepest("translate", "tf.keras.optimizers.RMSprop(learning_rate=1e-3, momentum=0.9)", "--to", "torch")
+    assert code == 0
+    assert "steepest.optim.RMSprop(model.parameters(), lr=0.001, momentum=0.9, dialect='keras')" in out
+    for bad in ("torch.optim.Adam(p, lr=open('x'))", "[bold]torch.optim.Adam(p)", "torch.optim.Adan(p)"):
+        code, _, err = steepest("translate", bad)
+        assert code == 2
+        one_line(err)
