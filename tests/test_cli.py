@@ -298,7 +298,9 @@ def test_translate_gives_the_line_to_paste(steepest):
     assert out.startswith("torch.optim.Adagrad(model.parameters(), lr=0.1, initial_accumulator_value=")
     _, out, _ = steepest("translate", "Adam(p)", "--from", "torch", "--to", "steepest", "--json")
     assert json.loads(out)["line"] == "steepest.optim.Adam(p)"
-    code, out, _ = steepest("translate", "tf.keras.optimizers.RMSprop(learning_rate=1e-3, momentum=0.9)", "--to", "torch")
+    code, out, _ = steepest(
+        "translate", "tf.keras.optimizers.RMSprop(learning_rate=1e-3, momentum=0.9)", "--to", "torch"
+    )
     assert code == 0
     assert "steepest.optim.RMSprop(model.parameters(), lr=0.001, momentum=0.9, dialect='keras')" in out
     for bad in ("torch.optim.Adam(p, lr=open('x'))", "[bold]torch.optim.Adam(p)", "torch.optim.Adan(p)"):
