@@ -182,10 +182,10 @@ def written(folder, header, runs):
 
 
 def results(folder):
-    """Everything of a study that is no timing, by trial."""
+    """Everything of a study that is no timing and no matter of how many trained together, by trial."""
     found = {}
     for run in read(folder).runs:
-        found[run["key"]] = {k: v for k, v in run.items() if k not in ("ms_per_step", "finished")}
+        found[run["key"]] = {k: v for k, v in run.items() if k not in ("ms_per_step", "finished", "members")}
         found[run["key"]]["curve"] = {k: v for k, v in run["curve"].items() if k != "seconds"}
     return found
 
@@ -205,9 +205,9 @@ def test_every_line_is_strict_json_even_when_runs_diverge(tmp_path):
     race(SMALL, [Contender("wild", "sgd", centre=1e38), CONTENDERS["adam"]], folder=tmp_path, **SHORT)
     lines = (tmp_path / "journal.jsonl").read_text(encoding="utf-8").splitlines()
     parsed = [json.loads(line, parse_constant=refuse) for line in lines]
-    assert any(None in line["curve"]["train_loss"] for line in parsed[1:])
+    assert any(None in line["curve"]["train_loss"] for line in parsed[1:] if line["kind"] == "trial")
     assert parsed[0]["kind"] == "study"
-    assert {line["kind"] for line in parsed[1:]} == {"trial"}
+    assert {line["kind"] for line in parsed[1:]} == {"trial", "unit"}
 
 
 @pytest.fixture
@@ -216,8 +216,8 @@ def counted(monkeypatch):
     ran = []
     original = protocol.results
 
-    def counting(trials, jobs):
-        for trial, result in original(trials, jobs):
+    def counting(*given, **options):
+        for trial, result in original(*given, **options):
             ran.append(trial.key)
             yield trial, result
 

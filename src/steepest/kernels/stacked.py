@@ -113,8 +113,9 @@ class StackedStep:
         return stacks
 
     def state(self) -> list[Any]:
-        """Everything that the next step depends on but the stacks, to be kept and given to `load`."""
-        return [self.slots, self.thetas, [(kind.memory, kind.last) for kind in self.kinds]]
+        """Everything that the next step depends on but the stacks, as tensors and numbers, to be given to `load`."""
+        numbers = [[{name: _plain(x) for name, x in each.items()} for each in (k.memory, k.last)] for k in self.kinds]
+        return [self.slots, self.thetas, numbers]
 
     @torch.no_grad()
     def load(self, state: Sequence[Any]) -> None:
@@ -123,8 +124,8 @@ class StackedStep:
         for mine, theirs in ((self.slots, slots), (self.thetas, thetas)):
             for x, saved in zip(_flat(mine), _flat(theirs), strict=True):
                 x.copy_(saved)
-        for kind, (memory, last) in zip(self.kinds, kinds, strict=True):
-            kind.memory, kind.last = memory, last
+        for kind, numbers in zip(self.kinds, kinds, strict=True):
+            kind.memory, kind.last = ({name: _columns(x) for name, x in each.items()} for each in numbers)
 
 
 class _Kind:
@@ -200,6 +201,14 @@ def _slots(member: Member, parameter: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 def _of(columns: Mapping[str, Any], place: int) -> Constants:
     return {name: float(x[place]) if isinstance(x, np.ndarray) else x for name, x in columns.items()}
+
+
+def _plain(x: Any) -> Any:
+    return x.tolist() if isinstance(x, np.ndarray) else x
+
+
+def _columns(x: Any) -> Any:
+    return np.array(x) if isinstance(x, list) else x
 
 
 def _flat(nested: Any) -> list[torch.Tensor]:

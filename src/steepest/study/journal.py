@@ -6,7 +6,7 @@ torn last line, which is forgotten.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,16 +28,23 @@ class FolderBusy(OSError):
 
 @dataclass
 class Journal:
-    """A study's header and its finished runs."""
+    """A study's header, its finished runs, and what was decided about which trials train together."""
 
     path: Path
     header: Mapping[str, Any]
     runs: list[Run] = field(default_factory=list)
+    decisions: list[Mapping[str, Any]] = field(default_factory=list)
 
     def append(self, run: Run) -> None:
         """Write the run's line; when this returns, it is on the disk."""
         _write(self.path, run)
         self.runs.append(run)
+
+    def decide(self, units: Sequence[Mapping[str, Any]]) -> None:
+        """Write down which trials train together, before they do: the study goes on so if it is interrupted."""
+        for unit in units:
+            _write(self.path, {"kind": "unit", **unit})
+            self.decisions.append(unit)
 
     @property
     def keys(self) -> set[str]:
@@ -72,7 +79,12 @@ def _continued(folder: Path, header: Mapping[str, Any]) -> Journal:
         return Journal(path, header)
     refuse_other_settings(folder, lines[0], header)
     _cut_torn_line(path)
-    return Journal(path, lines[0], list(lines[1:]))
+    return _journal(path, lines)
+
+
+def _journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Journal:
+    of_kind = {kind: [line for line in lines if line.get("kind") == kind] for kind in ("trial", "unit")}
+    return Journal(path, lines[0], of_kind["trial"], of_kind["unit"])
 
 
 def read(folder: Path | str) -> Journal:
@@ -81,7 +93,7 @@ def read(folder: Path | str) -> Journal:
     lines = _lines(path)
     if not lines:
         raise ValueError(f"{folder} holds no study: there is no {NAME} with a first line in it")
-    return Journal(path, lines[0], list(lines[1:]))
+    return _journal(path, lines)
 
 
 def refuse_other_settings(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -288,10 +288,17 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
         trials = called_for(study, journal.runs)
         if watch:
             watch(Status(study, journal, trials))
-        left = [trial for trial in trials if trial.key not in journal.keys]
-        if not left:
+        if all(trial.key in journal.keys for trial in trials):
             return summary(journal)
-        for trial, result in results(left, jobs):
+        finished = results(
+            trials,
+            jobs,
+            done=frozenset(journal.keys),
+            decided=journal.decisions,
+            decide_on=journal.decide,
+            states=journal.path.parent / "states",
+        )
+        for trial, result in finished:
             journal.append(record(trial, result))
             if watch:
                 watch(Status(study, journal, trials))

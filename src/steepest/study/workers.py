@@ -1,18 +1,19 @@
-"""Trials side by side in processes of their own, one thread each."""
+"""Units of work side by side in processes of their own, one thread each."""
 
 import os
 import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from steepest.trial import Result, Trial, run
+from steepest.trial import Result, Trial, Unit, carry_out, decide, recall
 
 SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -21,15 +22,43 @@ class WorkerLost(OSError):
     """A process that trained was ended from outside."""
 
 
-def results(trials: Sequence[Trial], jobs: int | None = None) -> Iterator[tuple[Trial, Result]]:
-    """Each trial with its result, in the order in which they finish.
+def results(
+    trials: Sequence[Trial],
+    jobs: int | None = None,
+    *,
+    done: Container[str] = (),
+    decided: Iterable[Mapping[str, Any]] = (),
+    decide_on: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None,
+    states: Path | None = None,
+) -> Iterator[tuple[Trial, Result]]:
+    """Each trial that is not done with its result, in the order in which they finish.
 
-    jobs: processes; as many as there are cores unless given; with 1, everything happens in this process.
-    Whoever stops listening (an interrupt, an error) ends the processes.
+    jobs       processes; as many as there are cores unless given; with 1, everything happens in this process
+    done       keys of the trials whose results are known
+    decided    which trials train together, as it was decided before; it is followed
+    decide_on  called with what is decided now, before any work, so that it can be kept
+    states     a folder in which long units of work keep their state; they continue from it
+
+    Whoever stops listening (an interrupt, an error) ends the processes. A unit's state is removed when the listener
+    comes back for the next result: by then it has kept this one.
     """
-    processes = min(jobs or joblib.cpu_count(), len(trials))
-    if processes == 1:
-        yield from ((trial, run(trial)) for trial in trials)
+    processes = jobs or joblib.cpu_count()
+    known = [unit for unit in recall(trials, decided) if any(trial.key not in done for trial in unit.trials)]
+    covered = {trial.key for unit in known for trial in unit.trials}
+    new = decide([t for t in trials if t.key not in done and t.key not in covered], processes)
+    decide_on([unit.description for unit in new])
+    units = known + new
+    for number, found in _finished(units, min(processes, len(units)), states):
+        for trial, result in zip(units[number].trials, found, strict=True):
+            if trial.key not in done:
+                yield trial, result
+        if states:
+            _state_of(units[number], states).unlink(missing_ok=True)
+
+
+def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Iterator[tuple[int, list[Result]]]:
+    if processes <= 1:
+        yield from (_numbered(number, unit, states) for number, unit in enumerate(units))
         return
     # joblib's advice to somebody who stops listening
     warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
@@ -40,11 +69,10 @@ def results(trials: Sequence[Trial], jobs: int | None = None) -> Iterator[tuple[
         batch_size=1,  # pyright: ignore[reportArgumentType]
         initializer=_depend_on_the_parent,
     )
-    work = (joblib.delayed(_numbered)(i, trial) for i, trial in enumerate(trials))
+    work = (joblib.delayed(_numbered)(number, unit, states) for number, unit in enumerate(units))
     try:
         with closing(parallel(work)) as finished:
-            for i, result in finished:
-                yield trials[i], result
+            yield from finished
     except TerminatedWorkerError:
         raise WorkerLost(
             "a process that trained was ended from outside, perhaps because memory ran out; "
@@ -52,8 +80,12 @@ def results(trials: Sequence[Trial], jobs: int | None = None) -> Iterator[tuple[
         ) from None
 
 
-def _numbered(number: int, trial: Trial) -> tuple[int, Result]:
-    return number, run(trial)
+def _numbered(number: int, unit: Unit, states: Path | None) -> tuple[int, list[Result]]:
+    return number, carry_out(unit, _state_of(unit, states) if states else None)
+
+
+def _state_of(unit: Unit, states: Path) -> Path:
+    return states / f"{unit.key}.state"
 
 
 def _depend_on_the_parent() -> None:

@@ -8,6 +8,8 @@
 """
 
 from steepest.trial.alone import Alone, run, threads
+from steepest.trial.decision import decide, recall
 from steepest.trial.specification import Columns, Result, Trial
+from steepest.trial.unit import Unit, carry_out
 
-__all__ = ["Alone", "Columns", "Result", "Trial", "run", "threads"]
+__all__ = ["Alone", "Columns", "Result", "Trial", "Unit", "carry_out", "decide", "recall", "run", "threads"]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from statistics import median
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from steepest.kernels.stacked import Member, NotStackable, StackedStep
 from steepest.schedules import schedule
 from steepest.trial.alone import WARM_UP_STEPS, Alone, at_the_start, first_model, optimizer_of
 from steepest.trial.batches import Batches, Rows
-from steepest.trial.course import Judgement
+from steepest.trial.course import Judgement, Training
 from steepest.trial.gradients import judge, route
 from steepest.trial.judge import CHUNK, pieces
 from steepest.trial.specification import Trial
@@ -100,7 +101,8 @@ class Stacked:
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
-        return {"steps": self.steps, "paces": self.paces, "stacks": self.stacks, "update": self.update.state()}
+        stacks = [stack.detach() for stack in self.stacks]
+        return {"steps": self.steps, "paces": list(self.paces), "stacks": stacks, "update": self.update.state()}
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Any]) -> None:
@@ -122,22 +124,17 @@ def member(trial: Trial, params: list[nn.Parameter]) -> Member:
     return Member(followed.rule, followed.hyperparameters)
 
 
-def pace(trial: Trial) -> float:
-    """Seconds that a step of this trial takes alone, measured on a few."""
-    training = Alone(trial)
-    rows = slice(0, min(training.batches.size, CHUNK))
-    times = []
-    while len(times) < WARM_UP_STEPS + 1 or (len(times) < ENOUGH_STEPS and sum(times) < ENOUGH_SECONDS):
-        before = training.time
+def pace(training: Training) -> float:
+    """Seconds that a step takes, measured on a few; they count as steps of the training."""
+    rows, times = slice(0, min(training.batches.size, CHUNK)), []
+    while len(times) <= WARM_UP_STEPS or (len(times) < ENOUGH_STEPS and sum(times) < ENOUGH_SECONDS):
+        started = perf_counter()
         training.step(rows)
-        times.append(training.time - before)
+        times.append(perf_counter() - started)
     return median(times[WARM_UP_STEPS:]) * math.ceil(training.batches.size / CHUNK)
 
 
 def paces(trials: Sequence[Trial]) -> list[float]:
-    """The pace of each trial, measured once for each contender."""
-    measured: dict[str, float] = {}
-    for trial in trials:
-        if trial.contender not in measured:
-            measured[trial.contender] = pace(trial)
+    """The seconds that a step of each takes by itself, measured once for each contender."""
+    measured = {trial.contender: pace(Alone(trial)) for trial in {t.contender: t for t in trials}.values()}
     return [measured[trial.contender] for trial in trials]

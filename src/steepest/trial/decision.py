@@ -1,0 +1,149 @@
+"""Which trials train as one stack, and which by themselves.
+
+What is decided is plain data. Whoever keeps it and follows it again gets the same bits again, on a machine with other
+memory, another number of processes or another speed.
+"""
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from steepest.kernels.stacked import NotStackable
+from steepest.trial.alone import Alone, backward, undisturbed
+from steepest.trial.judge import CHUNK
+from steepest.trial.specification import Trial
+from steepest.trial.stacked import Stacked, member, pace
+from steepest.trial.unit import ALONE, STACKED, Unit
+from steepest.workloads.randomness import reseed
+
+SMALL = 2e8  # floating-point operations: below, a step takes less time for them than for everything around them
+LARGEST = 128  # members; more bring nothing
+MEASURED = 4  # members of the stack that is timed
+SHARE_OF_MEMORY = 0.5
+COPIES = 8  # of the weights: the stack, its gradients, θ, slots, and what is made on the way
+CLOSE = 1e-3
+
+
+def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
+    """The units in which so many processes carry out these trials.
+
+    Trials of one workload, seed, batch size and ending form stacks, where that is possible and pays: for small models
+    it does, for others the first steps are measured both ways.
+    """
+    groups: dict[Any, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(_shared(trial), []).append(trial)
+    ways: dict[Any, tuple[str, str]] = {}  # one for all seeds
+    units: list[Unit] = []
+    with undisturbed():
+        for group in groups.values():
+            rules, others = _parted(group)
+            units += [Unit((trial,), ALONE, why) for trial, why in others]
+            kind = (group[0].workload.name, group[0].batch_size)
+            if len(rules) > 1 and kind not in ways:
+                ways[kind] = _way(rules)
+            way, why = ways[kind] if len(rules) > 1 else (ALONE, "nothing shares its seed and batches")
+            size = _size(rules, math.ceil(len(trials) / jobs), jobs) if way == STACKED else 1
+            units += [Unit(tuple(part), way if len(part) > 1 else ALONE, why) for part in _evenly(rules, size)]
+    return units
+
+
+def recall(trials: Iterable[Trial], decisions: Iterable[Mapping[str, Any]]) -> list[Unit]:
+    """The units that were decided before, as far as all their trials are among these."""
+    by_key = {trial.key: trial for trial in trials}
+    return [
+        Unit(tuple(by_key[key] for key in each["members"]), each["way"], each["why"])
+        for each in decisions
+        if all(key in by_key for key in each["members"])
+    ]
+
+
+def _shared(trial: Trial) -> tuple[Any, ...]:
+    return (trial.workload.name, trial.seed, trial.batch_size, trial.until, trial.final)
+
+
+def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]]]:
+    """Those whose optimizer can be a member of a stack, and the others with the reason."""
+    parameters = [nn.Parameter(torch.zeros(1))]
+    rules, others = [], []
+    for trial in group:
+        try:
+            member(trial, parameters)
+            rules.append(trial)
+        except NotStackable as why:
+            others.append((trial, str(why)))
+    return rules, others
+
+
+def _evenly(trials: Sequence[Trial], size: int) -> list[Sequence[Trial]]:
+    """As few parts of at most so many trials as possible, of nearly equal length."""
+    parts = math.ceil(len(trials) / size)
+    bounds = [round(i * len(trials) / parts) for i in range(parts + 1)] if parts else []
+    return [trials[a:b] for a, b in pairwise(bounds)]
+
+
+def _size(group: Sequence[Trial], share: int, jobs: int) -> int:
+    fitting = int(SHARE_OF_MEMORY * _available_memory() / jobs / _bytes_a_member(group[0]))
+    return max(1, min(LARGEST, share, fitting))
+
+
+def _available_memory() -> int:
+    try:
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return 1024 * int(lines["MemAvailable"].split()[0])
+    except (OSError, KeyError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _bytes_a_member(trial: Trial) -> int:
+    """What a member of a stack takes, roughly: copies of its weights, and what its layers put out for a chunk."""
+    model, outputs = trial.workload.build(), []
+    for layer in model.modules():
+        layer.register_forward_hook(lambda _layer, _inputs, y: outputs.append(y.numel() * y.element_size()))
+    with torch.no_grad():
+        model(trial.workload.data().train[:2].inputs)
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    return COPIES * weights + 3 * sum(outputs) // 2 * CHUNK
+
+
+def _way(group: Sequence[Trial]) -> tuple[str, str]:
+    """How these trials train, and why."""
+    if reason := why_alone(group):
+        return ALONE, reason
+    training = Alone(group[0])
+    weights = sum(p.numel() for p in training.model.parameters())
+    if Stacked(group[:2], []).route.name == "layers" and 6.0 * weights * min(training.batches.size, CHUNK) <= SMALL:
+        return STACKED, "small model"
+    few = group[:MEASURED]
+    stacked, alone = (1000 * pace(each) for each in (Stacked(few, [0.0] * len(few)), training))
+    times = f"{stacked / len(few):.2g} ms a step and model in a stack of {len(few)}, {alone:.2g} ms alone"
+    return (STACKED if stacked / len(few) < alone else ALONE), times
+
+
+def why_alone(group: Sequence[Trial]) -> str:
+    """Why the model of these trials cannot train in a stack; empty when it can.
+
+    One batch is tried both ways: what does not give the gradients that the model has by itself is no stack.
+    """
+    try:
+        stacked, alone = Stacked(group[:2], []), Alone(group[0])
+        examples = alone.examples[slice(0, min(alone.batches.size, CHUNK))]
+        reseed(group[0].seed, "dropout")
+        stacked.backward(examples)
+        reseed(group[0].seed, "dropout")
+        backward(alone.model, group[0].workload, examples)
+    except NotStackable as why:
+        return str(why)
+    except (RuntimeError, ValueError, TypeError, NotImplementedError) as fault:
+        return f"torch.func cannot take it: {str(fault).partition(chr(10))[0]}"
+    for p, gradients in zip(alone.model.parameters(), stacked.update.gradients, strict=True):
+        expected = torch.zeros_like(p) if p.grad is None else p.grad
+        if not torch.allclose(gradients, expected, rtol=CLOSE, atol=CLOSE * float(expected.abs().max())):
+            return "its gradients in a stack are not those that it has by itself"
+    return ""

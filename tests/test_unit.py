@@ -1,0 +1,150 @@
+"""The unit of work: decided once, carried out anywhere, continued after a kill with the same bits."""
+
+import pickle
+from dataclasses import replace
+
+import pytest
+from torch import nn
+
+from small import SMALL, SMALL_DROPOUT
+from steepest.stopping import criteria
+from steepest.study.workers import results
+from steepest.trial import Result, Trial, carry_out, decide, recall, run, saved, unit
+from steepest.trial.unit import ALONE, STACKED, Unit
+
+TRIALS = [
+    Trial(SMALL_DROPOUT, f"{method}-{lr}", method, {"lr": lr}, 4, criteria(["passes=3"]), batch_size=8)
+    for method in ("sgd", "nesterov", "adam")
+    for lr in (0.01, 1e30)
+]
+
+
+def numbers(result: Result) -> str:
+    """Every bit of it but the timings, as text: there NaN equals NaN."""
+    columns = result.columns()
+    del columns["curve"]["seconds"], columns["ms_per_step"]
+    return repr(columns)
+
+
+class Killed(BaseException):
+    """Nobody catches it."""
+
+
+@pytest.mark.parametrize("each", [Unit(tuple(TRIALS), STACKED, ""), Unit((TRIALS[2],), ALONE, "")], ids=lambda u: u.way)
+@pytest.mark.parametrize("kills", [1, 3])
+def test_a_unit_that_is_killed_again_and_again_gives_the_same_bits(tmp_path, monkeypatch, each, kills):
+    expected = [numbers(result) for result in carry_out(each)]
+    monkeypatch.setattr(unit, "SECONDS_BETWEEN_SAVES", 0.0)
+    state = tmp_path / "states" / "unit.state"
+    original = saved.write
+    seen = []
+
+    def write(path, content):
+        original(path, content)
+        seen.append(content["training"]["steps"])
+        if len(seen) % 4 == 0:
+            raise Killed
+
+    with monkeypatch.context() as killing:
+        killing.setattr(saved, "write", write)
+        for _ in range(kills):
+            with pytest.raises(Killed):
+                carry_out(each, state)
+    assert [numbers(result) for result in carry_out(each, state)] == expected
+    assert seen == sorted(set(seen))  # no step twice
+    assert len(seen) == 4 * kills
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:40] + b"x" + b[41:], lambda b: b"", lambda b: b[:9]])
+def test_a_damaged_state_is_not_believed(tmp_path, damage):
+    path = tmp_path / "a.state"
+    saved.write(path, {"x": 1})
+    assert saved.read(path) == {"x": 1}
+    path.write_bytes(damage(path.read_bytes()))
+    assert saved.read(path) is None
+
+
+def test_a_state_of_other_trials_is_left_aside(tmp_path):
+    path = tmp_path / "a.state"
+    each = Unit(tuple(TRIALS[:2]), STACKED, "")
+    saved.write(path, {"unit": "another", "training": {}, "records": []})
+    assert [numbers(r) for r in carry_out(each, path)] == [numbers(r) for r in carry_out(each)]
+
+
+def test_a_unit_can_be_sent_anywhere():
+    each = Unit(tuple(TRIALS[:2]), STACKED, "small model")
+    assert pickle.loads(pickle.dumps(each)).key == each.key
+
+
+# ------------------------------------------------------------------------------------------------------ the decision
+
+
+def test_what_shares_seed_and_batches_trains_together():
+    others = [replace(t, seed=5) for t in TRIALS] + [replace(TRIALS[0], batch_size=None)]
+    units = decide([*TRIALS, *others])
+    assert [(u.way, len(u.trials)) for u in units] == [(STACKED, 6), (STACKED, 6), (ALONE, 1)]
+    assert [t.key for u in units for t in u.trials] == [t.key for t in (*TRIALS, *others)]
+
+
+def test_the_work_is_spread_over_the_processes():
+    units = decide(TRIALS, jobs=2)
+    assert [len(u.trials) for u in units] == [3, 3]
+
+
+def test_little_memory_makes_small_stacks(monkeypatch):
+    monkeypatch.setattr("steepest.trial.decision._available_memory", lambda: 0)
+    assert {u.way for u in decide(TRIALS)} == {ALONE}
+
+
+def normalized():
+    return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3))
+
+
+class Hesitant(nn.Linear):
+    """Its way depends on what it sees."""
+
+    def forward(self, x):
+        y = super().forward(x)
+        return y if y.sum() > 0 else 2 * y
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [(normalized, "running statistics"), (lambda: Hesitant(4, 3), "torch.func cannot take it")],
+)
+def test_a_model_that_cannot_be_stacked_trains_alone_and_the_reason_is_told(build, words):
+    trials = [replace(t, workload=replace(SMALL, build=build)) for t in TRIALS[:2]]
+    units = decide(trials)
+    assert [u.way for u in units] == [ALONE, ALONE]
+    assert all(words in u.why for u in units)
+
+
+def test_the_first_steps_decide_where_it_is_not_plain(monkeypatch):
+    monkeypatch.setattr("steepest.trial.decision.SMALL", 0.0)
+    for stacked, way in ((1.0, STACKED), (40.0, ALONE)):
+        monkeypatch.setattr("steepest.trial.decision.pace", lambda t, s=stacked: s if len(t.trials) > 1 else 1.0)
+        units = decide(TRIALS)
+        assert {u.way for u in units} == {way}
+        assert "ms alone" in units[0].why
+
+
+def test_a_decision_is_followed_whatever_would_be_decided_now(monkeypatch):
+    decided = []
+    list(results(TRIALS, jobs=1, decide_on=decided.extend))
+    assert [set(d) for d in decided] == [{"way", "members", "why"}]
+    monkeypatch.setattr("steepest.trial.decision._available_memory", lambda: 0)
+    units = recall(TRIALS, decided)
+    assert [(u.way, len(u.trials)) for u in units] == [(STACKED, 6)]
+    again = []
+    done = {t.key for t in TRIALS[:5]}
+    (last,) = results(TRIALS, jobs=1, done=done, decided=decided, decide_on=again.extend)
+    assert not again
+    assert last[0] is TRIALS[5]
+    assert last[1].members == 6
+
+
+def test_workers_give_what_each_trial_gives_by_itself(tmp_path):
+    for trial, result in results(TRIALS, jobs=1, states=tmp_path):
+        alone = run(trial)
+        assert (result.steps, result.diverged) == (alone.steps, alone.diverged)
+        assert result.val_loss == pytest.approx(alone.val_loss, rel=1e-4)
