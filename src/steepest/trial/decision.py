@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from steepest.kernels.stacked import NotStackable
+from steepest.kernels.stacked import NotStackable, StackedStep
 from steepest.trial.alone import Alone, backward, undisturbed
 from steepest.trial.judge import CHUNK
 from steepest.trial.specification import Trial
@@ -70,11 +70,11 @@ def _shared(trial: Trial) -> tuple[Any, ...]:
 
 def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]]]:
     """Those whose optimizer can be a member of a stack, and the others with the reason."""
-    parameters = [nn.Parameter(torch.zeros(1))]
+    parameter = nn.Parameter(torch.zeros(2, 2))
     rules, others = [], []
     for trial in group:
         try:
-            member(trial, parameters)
+            StackedStep([member(trial, [parameter])], [parameter.detach().unsqueeze(0)])
             rules.append(trial)
         except NotStackable as why:
             others.append((trial, str(why)))
