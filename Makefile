@@ -9,7 +9,7 @@ BENCH ?= step_time training_step beside_the_rule first_step sweep
 
 PACKAGE := pyproject.toml constraints.txt
 
-.PHONY: help race test agreement check format bench import-cost test-lowest clean
+.PHONY: help race test docs agreement check format bench import-cost test-lowest clean
 
 help:
 	@echo "make race         build .venv, then race the optimizers on MNIST"
@@ -17,6 +17,7 @@ help:
 	@echo "make check        the checks alone: style, format, types, imports"
 	@echo "make format       write the files in the house format"
 	@echo "make bench        every benchmark in turn: about ten minutes on an idle machine; BENCH=step_time for one"
+	@echo "make docs         write docs/optimizers.md from the rules"
 	@echo "make agreement    compare every optimizer with other libraries and write docs/agreement.md"
 	@echo "make import-cost  print what importing steepest costs beyond torch"
 	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
@@ -27,6 +28,9 @@ race: $(VENV)/lab.installed
 
 test: check
 	$(VENV)/bin/python -m pytest -n $(WORKERS)
+
+docs: $(VENV)/dev.installed
+	$(VENV)/bin/python scripts/optimizers_page.py
 
 agreement: $(VENV)/dev.installed
 	$(VENV)/bin/python scripts/agreement.py

@@ -1,6 +1,7 @@
 """What the house promises about itself: the way imports point, what importing costs, one version, a licence."""
 
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -56,6 +57,12 @@ def test_examples_of_the_readme_run(example):
     pytest.importorskip("torch")
     code, said = run(sys.executable, "-W", "error", "-c", example)
     assert code == 0, said
+
+
+def test_the_page_of_optimizers_is_what_the_rules_say():
+    script = ROOT / "scripts" / "optimizers_page.py"
+    written = runpy.run_path(str(script))
+    assert written["PAGE"].read_text() == written["page"](), "docs/optimizers.md is stale: make docs"
 
 
 def versions(file):
