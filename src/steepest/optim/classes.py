@@ -25,7 +25,6 @@ from steepest.rules.adamax import ADAMAX, ADAMAX_OUTSIDE, ADAMAX_PUBLISHED
 from steepest.rules.averaged import ASGD as ASGD_RULE
 from steepest.rules.gradient_descent import GRADIENT_DESCENT
 from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_SHIFTED, NESTEROV_TORCH
-from steepest.rules.muon import MUON, MUON_PLAIN
 from steepest.rules.nadam import NADAM, NADAM_CONSTANT, NADAM_PUBLISHED
 from steepest.rules.nesterov import NESTEROV
 from steepest.rules.radam import RADAM, RADAM_CORRECTED, RADAM_PUBLISHED
@@ -557,54 +556,3 @@ class Rprop(Optimizer):
         ema: float | None = None,
         zero_grad_after_step: bool = False,
     ) -> None: ...
-
-
-class Muon(Optimizer):
-    r"""Muon: for matrices, the momentum with its singular values driven towards 1 (Jordan et al. 2024).
-
-    Every parameter is a matrix, as in torch: give the others, embeddings and the last layer to an `AdamW` beside it.
-    A step needs whole matrices, so it runs as tensor operations, not in one pass; the iteration is in bfloat16.
-
-    >>> model = torch.nn.Linear(3, 2)
-    >>> optimizer = Muon([model.weight], lr=0.02)
-    >>> beside = AdamW([model.bias], lr=3e-4)
-    """
-
-    forms = (
-        form("torch", MUON, nesterov=True),
-        form("torch", MUON_PLAIN, nesterov=False),
-        form("paper", MUON, {"lr": 0.02, "weight_decay": 0.0}, nesterov=True),
-        form("paper", MUON_PLAIN, {"lr": 0.02, "weight_decay": 0.0}, nesterov=False),
-    )
-
-    @constructor
-    def __init__(
-        self,
-        params: Params,
-        lr: Number = 1e-3,
-        weight_decay: float = 0.1,
-        momentum: float = 0.95,
-        nesterov: bool = True,
-        ns_coefficients: tuple[float, float, float] = (3.4445, -4.7750, 2.0315),
-        eps: float = 1e-7,
-        ns_steps: int = 5,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
-    ) -> None: ...
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add matrices; raises ValueError, with nothing changed, for a parameter that is none."""
-        before = len(self.param_groups)
-        super().add_param_group(param_group)
-        others = [p for group in self.param_groups[before:] for p in group["params"] if p.dim() != 2 or p.is_complex()]
-        if others:
-            del self.param_groups[before:]
-            raise ValueError(
-                f"Muon moves real matrices, but a parameter has the shape {tuple(others[0].shape)} and the dtype "
-                f"{others[0].dtype}; give it to AdamW beside this one"
-            )

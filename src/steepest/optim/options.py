@@ -26,7 +26,6 @@ TOGETHER = {
     "nus": ("nu1", "nu2"),
     "etas": ("etaminus", "etaplus"),
     "step_sizes": ("step_size_min", "step_size_max"),
-    "ns_coefficients": ("ns_a", "ns_b", "ns_c"),
 }
 
 # what can happen beside the rule, in the same pass; None leaves it out
@@ -85,10 +84,10 @@ def check_flags(options: Mapping[str, Any]) -> None:
             raise NotANumber(f"Invalid {name} value: {value!r}; {name} must be True or False")
     if options.get("foreach") and options.get("fused"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together; leave both out")
-    if options.get("nesterov") and (not options["momentum"] or options.get("dampening")):
+    if options.get("nesterov") and (not options["momentum"] or options["dampening"]):
         raise ValueError(
             "Nesterov momentum requires a momentum and zero dampening; "
-            f"got momentum={options['momentum']}, dampening={options.get('dampening', 0)}"
+            f"got momentum={options['momentum']}, dampening={options['dampening']}"
         )
 
 

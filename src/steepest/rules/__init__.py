@@ -29,7 +29,6 @@ from steepest.rules.gradient_descent import GRADIENT_DESCENT
 from steepest.rules.lamb import LAMB, LAMB_UNDECAYED
 from steepest.rules.lion import LION
 from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_SHIFTED, NESTEROV_TORCH
-from steepest.rules.muon import MUON, MUON_PLAIN
 from steepest.rules.nadam import NADAM, NADAM_CONSTANT, NADAM_PUBLISHED
 from steepest.rules.nesterov import NESTEROV
 from steepest.rules.own import rule
@@ -102,8 +101,6 @@ RULES: dict[str, Rule] = {
         LAMB,
         LAMB_UNDECAYED,
         LION,
-        MUON,
-        MUON_PLAIN,
         NADAM,
         NADAM_CONSTANT,
         NADAM_PUBLISHED,

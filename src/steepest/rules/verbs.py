@@ -5,13 +5,7 @@
     absolute(x)     the magnitude
     maximum(a, b)   the larger one; NaN when either is NaN
     minimum(a, b)   the smaller one; likewise
-    norm(x)         the Euclidean norm of the whole array
-
-and for matrices, as `norm` only in a rule that is not elementwise:
-
-    addmm(c, a, b, beta, alpha)  beta·c + alpha·ab, rounded once
-    coarse(x)                    rounded to bfloat16, where there is one; NumPy has none
-    fine(x, like)                back in the other's precision
+    norm(x)         the Euclidean norm of the whole array: only in a rule that is not elementwise
     where(c, a, b)  a where c holds, else b
 
 A tensor is asked for its own method, so nothing here imports torch.
@@ -21,7 +15,7 @@ import math
 
 import numpy as np
 
-__all__ = ["absolute", "addmm", "coarse", "fine", "maximum", "minimum", "norm", "sign", "sqrt", "where"]
+__all__ = ["absolute", "maximum", "minimum", "norm", "sign", "sqrt", "where"]
 
 
 def _is_number(x):
@@ -67,24 +61,7 @@ def minimum(a, b):
 
 def norm(x):
     """√Σx² over all elements."""
-    if _is_number(x):
-        return abs(x)
-    return x.norm() if hasattr(x, "norm") else sqrt((x * x).sum())
-
-
-def addmm(c, a, b, beta, alpha):
-    """beta·c + alpha·ab for matrices."""
-    return c.addmm(a, b, beta=beta, alpha=alpha) if hasattr(c, "addmm") else beta * c + alpha * (a @ b)
-
-
-def coarse(x):
-    """The matrix in bfloat16; a NumPy array as it is."""
-    return x.bfloat16() if hasattr(x, "bfloat16") else x
-
-
-def fine(x, like):
-    """The matrix in the precision of another."""
-    return x.to(like.dtype) if hasattr(x, "to") else x
+    return abs(x) if _is_number(x) else sqrt((x * x).sum())
 
 
 def where(condition, a, b):
