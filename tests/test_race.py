@@ -98,6 +98,14 @@ def test_no_folder_is_left_behind_by_bad_input(tiny, capsys, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_several_workloads_race_one_after_the_other(tiny, capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(WORKLOADS, "other", replace(SMALL, name="other"))
+    assert main([*tiny, "other", "-o", "sgd,adam", "--out", "both", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"small", "other"}
+    assert {folder.name for folder in (tmp_path / "both").iterdir()} == {"steepest-race-small", "steepest-race-other"}
+    assert main([*tiny, "--quick", "--thorough"]) == 2
+
+
 SLOW = """
 import sys, time
 from dataclasses import replace

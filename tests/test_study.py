@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from filelock import FileLock
 
-from small import SMALL, SMALL_DROPOUT
+from small import LINE, SMALL, SMALL_DROPOUT
 from steepest import strict_json
 from steepest.rules import METHODS
 from steepest.study import CONTENDERS, DEFAULT, Contender, FolderBusy, contenders, protocol, race, read, summary
@@ -346,3 +346,38 @@ def test_a_study_that_has_just_begun_has_rows_without_results(tmp_path):
         ("gd", None, None, 0),
         ("adam", None, None, 0),
     ]
+
+
+def test_each_line_says_what_was_trained_with_what(tmp_path):
+    outcome = race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+    journal = read(tmp_path)
+    for run in journal.runs:
+        assert run["workload_hash"] == SMALL.fingerprint()
+        assert set(run["versions"]) == {"steepest", "torch"}
+        assert run["device"] == "cpu"
+    assert "<td>sgd</td>" in outcome._repr_html_()
+
+
+def test_a_workload_whose_data_changed_is_another_study(tmp_path):
+    race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
+
+    def other():
+        data = SMALL.data()
+        return replace(data, train=replace(data.train, inputs=data.train.inputs + 1))
+
+    with pytest.raises(ValueError, match="workload_hash"):
+        race(replace(SMALL, data=other), ["sgd"], folder=tmp_path, **SHORT)
+
+
+def test_targets_are_the_workloads_or_a_ladder_fixed_in_advance():
+    def targets(workload):
+        return protocol.header(plan(workload, ["sgd"]))["workload"]["targets"]
+
+    assert targets(replace(SMALL, targets=(0.8, 0.9))) == [0.8, 0.9]
+    ladder = targets(SMALL)
+    assert ladder == sorted(ladder) == targets(SMALL)
+    assert len(ladder) == 5
+    assert 0 < ladder[0] < ladder[-1] < 1
+    losses = targets(LINE)
+    assert losses == sorted(losses)
+    assert losses[-1] < 0

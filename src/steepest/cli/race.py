@@ -9,18 +9,24 @@ import typer
 from steepest.cli.common import Json, Out, Seed, console, out_folder, print_json, progress
 
 if TYPE_CHECKING:
-    from steepest.study import Outcome
+    from steepest.study import Outcome, Study
 
 __all__ = ["race"]
 
 QUICK = {"passes": 1.0}
+THOROUGH = {"rates": 15, "seeds": 10}
 WHO = (
     "Who races: adam, sgd:momentum=0.9,schedule=linear, adam:dialect=keras,lr=1e-4..1e-1, torch.optim.AdamW, who.toml."
 )
 
 
 def race(
-    workload: Annotated[str, typer.Argument(help="What to train; steepest list names all.")] = "mnist",
+    workloads: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WORKLOAD…", help="What to train: names (see steepest list) or Python files.", show_default="mnist"
+        ),
+    ] = None,
     optimizers: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,15 +47,20 @@ def race(
             help="When a run ends: passes, steps, loss or gradient-norm; the first one met.",
         ),
     ] = None,
-    rates: Annotated[int | None, typer.Option(help="Values that each contender tries.", show_default="7")] = None,
+    rates: Annotated[
+        int | None, typer.Option("--trials", "--rates", help="Trials of each contender while tuning.", show_default="7")
+    ] = None,
     seeds: Annotated[int | None, typer.Option(help="Fresh seeds of the final runs.", show_default="3")] = None,
     seed: Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="A first impression: final runs of one pass.")] = False,
+    thorough: Annotated[
+        bool, typer.Option("--thorough", help="For a result to rely on: 15 trials, 10 fresh seeds.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that train.", show_default="one a core")] = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Race optimizers on a workload: tune each on the validation split, then train on fresh seeds.
+    """Race optimizers on workloads: tune each on the validation split, then train on fresh seeds.
 
     Every contender gets the same number of trials, initial weights and batches. Everything is kept in the folder given
     by --out (steepest-race-WORKLOAD unless given); the same command again continues there.
@@ -58,25 +69,34 @@ def race(
     from steepest.study import DEFAULT, carry_out, plan
     from steepest.study.asked import asked
 
+    if quick and thorough:
+        raise ValueError("--quick and --thorough exclude each other; leave one out")
     settings = {"passes": passes, "rates": rates, "seeds": seeds}
-    given = {**(QUICK if quick else {}), **{name: value for name, value in settings.items() if value is not None}}
-    study = plan(
-        workload,
-        DEFAULT if optimizers is None else asked(optimizers),
-        until=until or (),
-        batch_size=batch_size,
-        seed=seed,
-        **given,
-    )
-    folder = out_folder(out or study.folder)
-    with _watching(folder) as watch:
-        outcome = carry_out(study, folder, jobs, watch)
-    page = report.write(folder)
-    if as_json:
-        print_json({"contenders": [row.columns for row in outcome.rows]})
-        progress().print(f"The report: {page}", soft_wrap=True)
-    else:
+    preset = {**(QUICK if quick else {}), **(THOROUGH if thorough else {})}
+    given = {**preset, **{name: value for name, value in settings.items() if value is not None}}
+    who = DEFAULT if optimizers is None else asked(optimizers)
+    names = list(dict.fromkeys(workloads or ["mnist"]))
+    studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
+    found = {}
+    for study in studies:
+        folder = out_folder(_folder(study, out, len(studies)))
+        with _watching(folder) as watch:
+            outcome = carry_out(study, folder, jobs, watch)
+        found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
+        page = report.write(folder)
+        if as_json:
+            progress().print(f"The report: {page}", soft_wrap=True)
+            continue
+        if len(studies) > 1:
+            console().print(f"[bold]{study.workload.title}[/]")
         _show(outcome, page)
+    if as_json:
+        print_json(found if len(studies) > 1 else next(iter(found.values())))
+
+
+def _folder(study: "Study", out: Path | None, count: int) -> Path:
+    """Where a study lies: in the folder given, or in one of its own in there when several workloads run."""
+    return Path(study.folder) if out is None else out / study.folder if count > 1 else out
 
 
 def _watching(folder: Path) -> AbstractContextManager[Any]:

@@ -23,17 +23,20 @@ from steepest.stopping import Criterion, criteria
 from steepest.study.asked import asked
 from steepest.study.contenders import CONTENDERS, DEFAULT, Contender, first_places, more_places
 from steepest.study.journal import FORMAT, Journal, Run, opened
-from steepest.study.summary import Row, best_of, edge, summary
+from steepest.study.summary import Estimate, Row, best_of, edge, summary
 from steepest.study.workers import results
+from steepest.tables import Column, Table
 from steepest.trial import Result, Trial
 from steepest.trial.alone import foreign
+from steepest.trial.judge import evaluate
 from steepest.workloads import Workload, workload
 from steepest.workloads.own import check
-from steepest.workloads.randomness import derive
+from steepest.workloads.randomness import derive, isolated, reseed
 
 PASSES, RATES, SEEDS = 5, 7, 3
 TUNING_SHARE = 0.4  # of a final run's budget
 EXTENSIONS, POINTS_AN_EXTENSION = 2, 2
+RUNGS = range(1, 6)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Study:
         told = ("method", "schedule", "tunes", "batch", "fixed", "options", "ranges")
         settings = {
             "workload": self.workload.name,
+            "workload_hash": self.workload.fingerprint(),
             "contenders": [c.name for c in self.contenders],
             **({"searches": {n: {k: d[k] for k in told} for n, d in searches.items()}} if searches else {}),
             "batch_size": self.batch_size,
@@ -142,6 +146,38 @@ class Outcome:
 
     folder: Path
     rows: tuple[Row, ...]
+
+    @property
+    def table(self) -> Table:
+        """A row a contender."""
+        columns = (
+            "contender",
+            "test metric",
+            "± sd",
+            "validation metric",
+            "training loss",
+            "tuned",
+            "value",
+            "ms a step",
+        )
+        return Table(
+            f"The race in {self.folder}",
+            tuple(Column(name, name) for name in columns),
+            tuple(_cells(row) for row in self.rows),
+        )
+
+    def _repr_html_(self) -> str:
+        return self.table.html()
+
+
+def _cells(row: Row) -> tuple[Any, ...]:
+    def mean(estimate: Estimate | None) -> str:
+        return f"{estimate.mean:.4g}" if estimate else ""
+
+    sd = f"{row.test_acc.sd:.2g}" if row.test_acc and row.test_acc.sd is not None else ""
+    time = f"{row.ms_per_step:.3g}" if row.ms_per_step is not None else ""
+    value = f"{row.value:g}" if row.value is not None else ""
+    return (row.name, mean(row.test_acc), sd, mean(row.val_acc), mean(row.train_loss), row.tunes, value, time)
 
 
 def race(
@@ -250,7 +286,11 @@ def header(study: Study) -> dict[str, Any]:
         "format": FORMAT,
         "settings": study.settings,
         "versions": {"steepest": _version("steepest"), "torch": _version("torch")},
-        "workload": {"name": study.workload.name, "title": study.workload.title},
+        "workload": {
+            "name": study.workload.name,
+            "title": study.workload.title,
+            "targets": list(study.workload.targets or ladder(study)),
+        },
         "contenders": [c.description for c in study.contenders],
         "machine": {
             "device": "cpu",
@@ -261,6 +301,19 @@ def header(study: Study) -> dict[str, Any]:
         },
         "started": _now(),
     }
+
+
+def ladder(study: Study) -> list[float]:
+    """Targets for a workload that names none, fixed before anything trains: steps from where the model starts.
+
+    A metric below 0, such as minus a loss, is to shrink by halves; any other is to come closer to 1 by halves.
+    """
+    with isolated():
+        reseed(derive(study.seed, "tuning"), "weights")
+        model = study.workload.build().eval()
+    _, start = evaluate(model, study.workload, study.workload.data().validation)
+    end = 0.0 if start < 0 else 1.0
+    return [float(f"{end + (start - end) / 2**n:.3g}") for n in RUNGS] if start < 1 else []
 
 
 def _version(package: str) -> str:
@@ -284,6 +337,11 @@ def _now() -> str:
 
 
 def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Status], None] | None) -> list[Row]:
+    stamp = {
+        "workload_hash": journal.header["settings"]["workload_hash"],
+        "versions": journal.header["versions"],
+        "device": journal.header["machine"]["device"],
+    }
     while True:
         trials = called_for(study, journal.runs)
         if watch:
@@ -299,7 +357,7 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
             states=journal.path.parent / "states",
         )
         for trial, result in finished:
-            journal.append(record(trial, result))
+            journal.append({**record(trial, result), **stamp})
             if watch:
                 watch(Status(study, journal, trials))
 

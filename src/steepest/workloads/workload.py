@@ -5,8 +5,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from steepest.workloads.randomness import isolated
@@ -90,7 +92,7 @@ class Workload:
         for split in data.splits.values():
             for tensor in (split.inputs, split.targets):
                 digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-                digest.update(tensor.contiguous().numpy().data)
+                digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
         with isolated():
             layers = repr(self.build())
         file = self.source[1][:1] if self.source else ""
@@ -106,9 +108,11 @@ def from_source(workload: Workload, function: Callable[..., Workload], *argument
 
 
 def _code(function: Any) -> str:
-    """The source of a function or class, with the arguments that are bound to it."""
+    """The source of a function or class, with the arguments that are bound to it; other things as they are shown."""
     if isinstance(function, partial):
-        return " ".join([_code(function.func), repr(function.args), repr(sorted(function.keywords.items()))])
+        return " ".join(map(_code, (function.func, *function.args, *chain(*sorted(function.keywords.items())))))
+    if not callable(function):
+        return repr(function)
     try:
         return inspect.getsource(function)
     except (TypeError, OSError):  # built in, or typed into an interpreter
