@@ -9,7 +9,7 @@ BENCH ?= step_time training_step beside_the_rule first_step sweep
 
 PACKAGE := pyproject.toml constraints.txt
 
-.PHONY: help race test docs agreement check format bench import-cost test-lowest clean
+.PHONY: help race test docs agreement check format bench import-cost test-lowest kills clean
 
 help:
 	@echo "make race         build .venv, then race the optimizers on MNIST"
@@ -21,6 +21,7 @@ help:
 	@echo "make agreement    compare every optimizer with other libraries and write docs/agreement.md"
 	@echo "make import-cost  print what importing steepest costs beyond torch"
 	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
+	@echo "make kills        kill a race 100 times and compare it with an undisturbed one"
 	@echo "make clean        remove what these commands made"
 
 race: $(VENV)/lab.installed
@@ -50,6 +51,9 @@ import-cost: $(VENV)/dev.installed
 
 bench: $(VENV)/dev.installed
 	set -e; for each in $(BENCH); do echo "== $$each"; $(VENV)/bin/python benchmarks/$$each.py; done
+
+kills: $(VENV)/lab.installed
+	$(VENV)/bin/python scripts/kill_race.py 100
 
 test-lowest: $(LOWEST)/dev.installed
 	$(LOWEST)/bin/python -m pytest -n $(WORKERS)
