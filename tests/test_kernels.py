@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from steepest import optim
 from steepest.kernels import Step, Update, plain, state_dtype
+from steepest.kernels.fused import chunk_size, pieces
 from steepest.kernels.trace import NotTraceable, trace
 from steepest.kernels.update import whole_update
 from steepest.rules import METHODS, RULES, Rule, Slot
@@ -220,6 +221,18 @@ def test_a_parameter_whose_elements_share_memory_is_refused():
     p.grad = torch.ones(4)
     with pytest.raises(RuntimeError, match=r"share memory.*clone"):
         optim.SGD([p], lr=0.1).step()
+
+
+def test_chunks_of_more_than_two_to_the_31_elements():
+    sizes = [2**31 + 5, 0, 7, 3 * 2**31]
+    index, start, count = pieces(sizes, chunk_size(sum(sizes)))
+    assert index.dtype == start.dtype == count.dtype == "int64"
+    assert count.min() > 0
+    for i, n in enumerate(sizes):
+        starts, counts = start[index == i], count[index == i]
+        assert starts.tolist() == [0, *counts.cumsum()[:-1]][: len(starts)]
+        assert counts.sum() == n
+    assert (start * 8).max() + 8 * count[-1] == 3 * 2**34  # in bytes, for float64
 
 
 def test_addresses_beyond_two_to_the_31():

@@ -3,11 +3,14 @@
     Update   one parameter's part in a step, as data
     Step     all of them, prepared once; `run` performs them with the gradients and constants of the moment
 
-A `Step` chooses for each parameter: one fused pass over memory where that is possible (the CPU, dense tensors), the
-plain rule on tensors everywhere else. The plain rule is the definition, the pass gives the same bits.
+    prefer   another way for the steps of a `with` block
+
+A `Step` chooses for each parameter: one fused pass over memory on the CPU, torch.compile on other devices, the plain
+rule on tensors for what these cannot take. The plain rule is the definition, the pass gives the same bits.
 """
 
 from steepest.kernels.step import Step
 from steepest.kernels.update import AVERAGE_RATE, GRADIENT_SCALE, Update, state_dtype
+from steepest.kernels.ways import prefer
 
-__all__ = ["AVERAGE_RATE", "GRADIENT_SCALE", "Step", "Update", "state_dtype"]
+__all__ = ["AVERAGE_RATE", "GRADIENT_SCALE", "Step", "Update", "prefer", "state_dtype"]

@@ -63,6 +63,12 @@ def chunk_size(elements: int) -> int:
     return min(LARGEST_CHUNK, max(SMALLEST_CHUNK, elements // CHUNKS // 1024 * 1024))
 
 
+def pieces(sizes: Sequence[int], chunk: int) -> np.ndarray:
+    """The chunks of tensors of these sizes, as rows of 64-bit numbers: whose each is, its start, its length."""
+    each = [(i, start, min(chunk, n - start)) for i, n in enumerate(sizes) for start in range(0, n, chunk)]
+    return np.array(each, dtype=np.int64).reshape(-1, 3).T
+
+
 def program(update: Update, constants: Constants) -> Traced:
     """The instructions of this kind of update; raises `NotTraceable` for a rule that cannot be compiled."""
     read = [name for name in update.tensors() if name != "point"]
@@ -95,10 +101,9 @@ class Pass:
     def _lay_out(self, updates: Sequence[Update]) -> None:
         sizes = [u.parameter.numel() for u in updates]
         chunk = chunk_size(sum(sizes))
-        pieces = [(i, start, min(chunk, n - start)) for i, n in enumerate(sizes) for start in range(0, n, chunk)]
-        index, start, count = np.array(pieces, dtype=np.int64).reshape(-1, 3).T
+        index, start, count = pieces(sizes, chunk)
         tensors = [list(u.tensors().values()) for u in updates]
-        self.table = np.empty((FIRST_ADDRESS + len(tensors[0]), len(pieces)), dtype=np.int64)
+        self.table = np.empty((FIRST_ADDRESS + len(tensors[0]), len(count)), dtype=np.int64)
         self.table[COUNT] = count
         for column, each in enumerate(zip(*tensors, strict=True), FIRST_ADDRESS):
             offset = start * each[0].element_size()

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from steepest.kernels import fused, plain
+from steepest.kernels import fused, plain, sparse
 from steepest.kernels.trace import NotTraceable
 from steepest.kernels.update import Update
 from steepest.kernels.watch import Watch
+from steepest.kernels.ways import preferred, way_of
 from steepest.rules.rule import Constants
 
 
@@ -31,8 +32,8 @@ class Step:
         kinds: dict[Any, list[int]] = defaultdict(list)
         programs = {}
         for index, update in enumerate(self.updates):
-            one_pass = not differentiable and update.rule.elementwise and fused.fits(update)
-            key = self._kind(update, constants[update.row]) if one_pass else None
+            way = None if differentiable else way_of(update)
+            key = self._kind(way, update, constants[update.row]) if way else None
             if key is not None and key not in programs:
                 programs[key] = _program(update, constants[update.row])
             if key is None or programs[key] is None:
@@ -40,15 +41,16 @@ class Step:
             else:
                 kinds[key].append(index)
         self.passes = [
-            (indices, fused.Pass([self.updates[i] for i in indices], programs[k])) for k, indices in kinds.items()
+            (indices, key[0].Pass([self.updates[i] for i in indices], programs[key])) for key, indices in kinds.items()
         ]
+        self._preferred = preferred()
         self._remember()
 
     @staticmethod
-    def _kind(update: Update, constants: Constants) -> tuple[Any, ...]:
+    def _kind(way: Any, update: Update, constants: Constants) -> tuple[Any, ...]:
         dtypes = tuple(tensor.dtype for tensor in update.tensors().values())
         flags = (update.theta is None, update.average is None, update.maximize, update.scaled, update.zero_gradient)
-        return (id(update.rule), dtypes, flags, tuple(constants))
+        return (way, update.parameter.device, id(update.rule), dtypes, flags, tuple(constants))
 
     def _remember(self) -> None:
         parameters = [u.parameter for u in self.updates]
@@ -62,7 +64,7 @@ class Step:
 
     def fits(self, gradients: Sequence[torch.Tensor]) -> bool:
         """Whether everything is still where and what it was when the step was prepared, gradients of the same kinds."""
-        return self._watch.sees_no_change(gradients)
+        return self._preferred == preferred() and self._watch.sees_no_change(gradients)
 
     def assign_rows(self, rows: np.ndarray) -> None:
         """Give each update another row of constants."""
@@ -81,7 +83,7 @@ class Step:
         """The Euclidean norm of all gradients together, in double precision."""
         squares = [each.sum_of_squares() for _, each in self.passes]
         squares += [
-            float(torch.linalg.vector_norm(self._gradients[i], dtype=_wide(self._gradients[i]))) ** 2
+            float(torch.linalg.vector_norm(sparse.numbers(self._gradients[i]), dtype=_wide(self._gradients[i]))) ** 2
             for i in self.plain
         ]
         return math.sqrt(sum(squares))
@@ -98,7 +100,9 @@ class Step:
 
     def _run_plainly(self, constants: Sequence[Constants]) -> None:
         for i in self.plain:
-            plain.step(replace(self.updates[i], gradient=self._gradients[i]), constants)
+            gradient = self._gradients[i]
+            perform = sparse.step if gradient.is_sparse else plain.step
+            perform(replace(self.updates[i], gradient=gradient), constants)
 
 
 def _wide(x: torch.Tensor) -> torch.dtype:

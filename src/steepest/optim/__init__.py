@@ -8,7 +8,11 @@ Every class takes every argument of its namesake in torch.optim. What some of th
     dialect          whose form of the method, and whose defaults for all that is not given: "torch" (the same numbers
                      as torch.optim), "keras", "optax", "tf1", "paper" or "lecture"
 
-Sparse gradients are refused for now, and decay rates of 1 or above, which torch lets pass.
+Sparse gradients, as torch.nn.Embedding(sparse=True) gives them, are taken where torch takes them, by SGD and Adagrad
+without weight decay; the other classes refuse them. Decay rates of 1 or above, which torch lets pass, are refused.
+
+On the CPU a step is one fused pass over memory, on other devices torch compiles it; `steepest.kernels.prefer` asks for
+another way.
 
 and what all of them have beyond torch's, done in the same pass over memory:
 

@@ -275,7 +275,7 @@ class Optimizer(torch.optim.Optimizer):
         groups, clip_norm = self.followed()
         for followed, group in zip(groups, self.param_groups, strict=True):
             for p in group["params"]:
-                _refuse_gradient(followed.rule, p)
+                _refuse_gradient(followed, p)
         members = [
             Member(p, number, *self._state_of(p, followed))
             for number, (followed, group) in enumerate(zip(groups, self.param_groups, strict=True))
@@ -479,6 +479,7 @@ class Optimizer(torch.optim.Optimizer):
                 of_state = value.shape == p.shape and key not in (THETA, "step") and p.is_floating_point()
                 dtype = state_dtype(p.dtype) if of_state else self.state[p][key].dtype
                 dtype = torch.float64 if key in memory else dtype
+                value = value.to_dense()  # torch's momentum is sparse where its gradients are
                 self.state[p][key] = value.to(device=self.state[p][key].device, dtype=dtype, copy=True)
 
 
@@ -532,7 +533,7 @@ def _one_for_all(clip_norms: Sequence[float | None]) -> float | None:
     return clip_norms[0]
 
 
-def _refuse_gradient(rule: Rule, p: torch.Tensor) -> None:
+def _refuse_gradient(followed: Followed, p: torch.Tensor) -> None:
     if p.layout != torch.strided:
         raise RuntimeError(f"parameters of layout {p.layout} are not supported; convert them with .to_dense()")
     if any(stride == 0 and size > 1 for stride, size in zip(p.stride(), p.shape, strict=True)):
@@ -540,8 +541,17 @@ def _refuse_gradient(rule: Rule, p: torch.Tensor) -> None:
             f"a parameter of shape {tuple(p.shape)} has elements that share memory (expand()), so one would be updated "
             f"as many; make it a tensor of its own with .clone()"
         )
-    if p.grad is not None and p.grad.is_sparse:
-        raise RuntimeError(f"{rule.title} does not support sparse gradients; pass p.grad.to_dense(), or sparse=False")
+    if p.grad is None or p.grad.layout == torch.strided:
+        return
+    if not (p.grad.is_sparse and followed.rule.sparse):
+        raise RuntimeError(
+            f"{followed.rule.title} does not support sparse gradients; pass p.grad.to_dense(), or sparse=False"
+        )
+    if followed.hyperparameters.get("weight_decay"):
+        raise RuntimeError(
+            "weight_decay is not compatible with sparse gradients, for it reaches every weight; give these parameters "
+            "a group with weight_decay=0, or pass p.grad.to_dense()"
+        )
 
 
 def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Any) -> None:

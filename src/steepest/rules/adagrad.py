@@ -39,6 +39,7 @@ ADAGRAD = Rule(
     ),
     equation=r"r \leftarrow r + g^2,\quad \theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r}}\, g",
     reference="Duchi, Hazan & Singer (2011); lecture, AdaGrad",
+    sparse="rows",
 )
 
 
@@ -56,4 +57,5 @@ ADAGRAD_INSIDE = Rule(
     equation=r"r \leftarrow r + g^2,\quad \theta \leftarrow \theta - \epsilon \frac{g}{\sqrt{r + \delta}}",
     reference="keras.optimizers.Adagrad; optax.adagrad",
     counts_steps=False,
+    sparse="rows",
 )

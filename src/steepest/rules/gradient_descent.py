@@ -22,4 +22,5 @@ GRADIENT_DESCENT = Rule(
     equation=r"\theta \leftarrow \theta - \epsilon\, g",
     reference="Cauchy (1847); Robbins & Monro (1951); lecture, algorithms 1 and 2",
     counts_steps=False,
+    sparse="rows",
 )

@@ -77,6 +77,7 @@ MOMENTUM_TORCH = Rule(
     r"\qquad (\tau = 0 \text{ at the first step})",
     reference="torch.optim.SGD",
     counts_steps=False,
+    sparse="filled",
 )
 
 NESTEROV_TORCH = Rule(
@@ -90,4 +91,5 @@ NESTEROV_TORCH = Rule(
     r"\qquad (\tau = 0 \text{ at the first step})",
     reference="torch.optim.SGD(nesterov=True)",
     counts_steps=False,
+    sparse="filled",
 )
