@@ -4,6 +4,9 @@ The instructions are those of the fused pass. All that changes from step to step
 nothing is compiled again when a rate, a step count or the rows change.
 """
 
+# torch's operations on lists of tensors carry an underscore, and are what torch.optim itself is made of
+# pyright: reportPrivateImportUsage=false
+
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
