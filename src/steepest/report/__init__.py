@@ -1,14 +1,11 @@
-"""The report of a study, from its journal alone: one page that needs no network, its charts and data as files."""
+"""The report of a study, from its journal alone: verdict, winner as code, and one page that needs no network."""
 
 from pathlib import Path
 
-from steepest.report import data, files
-from steepest.report.account import report
-from steepest.report.page import render
-from steepest.study.journal import read
-from steepest.study.summary import summary
+from steepest.report.paste import winner
+from steepest.report.verdict import verdict
 
-__all__ = ["write"]
+__all__ = ["verdict", "winner", "write"]
 
 
 def write(folder: Path | str) -> Path:
@@ -16,23 +13,7 @@ def write(folder: Path | str) -> Path:
 
     Returns the page's path. Raises ValueError when the folder holds no study, OSError when it cannot be written to.
     """
-    folder = Path(folder)
-    journal = read(folder)
-    contents = report(journal)
-    runs = data.in_order(journal)
-    final, tuning = data.final_runs(runs), data.tuning_runs(runs)
-    tables = {
-        "table": data.flat(summary(journal)),
-        "final-runs": data.each_run(final),
-        "tuning-runs": data.each_run(tuning),
-        "training-curves": data.every_point(final, "curve"),
-        "validation-curves": data.every_point(final, "validation"),
-    }
-    for name, rows in tables.items():
-        if rows:
-            files.write_csv(folder / f"{name}.csv", rows)
-    for chart in contents.pictures:
-        files.write_chart(folder, chart)
-    page = folder / "report.html"
-    page.write_text(render(contents), encoding="utf-8")
-    return page
+    # what draws the charts is loaded when there is something to draw
+    from steepest.report import writing
+
+    return writing.write(folder)

@@ -7,6 +7,8 @@ from steepest.report.chart import Chart
 from steepest.report.contents import Report, Section, Table, TableRow, table
 from steepest.report.figures import called, sections
 from steepest.report.method import entrants, environment, method
+from steepest.report.paste import winner
+from steepest.report.verdict import verdict
 from steepest.study.journal import Journal, Run
 from steepest.study.summary import Row as Result
 from steepest.study.summary import summary
@@ -27,13 +29,14 @@ def report(journal: Journal) -> Report:
     results = summary(journal)
     runs = data.in_order(journal)
     contenders = tuple(contender["name"] for contender in journal.header["contenders"])
-    found = sections(runs, results, contenders)
+    found = sections(runs, results, contenders, data.targets(journal.header))
     title = f"The race on {journal.header['workload']['title']}"
-    verdict = _verdict(runs, results)
+    said = verdict(journal)
     return Report(
         title=title,
         subtitle=_subtitle(runs, contenders),
-        verdict=verdict,
+        verdict=said,
+        winner=winner(journal),
         contenders=contenders,
         table=_table(results, contenders),
         notes=tuple(_notes(runs, results)),
@@ -42,7 +45,7 @@ def report(journal: Journal) -> Report:
         entrants=entrants(journal.header["contenders"]),
         environment=environment(journal.header),
         footer="Made by steepest from the study’s journal alone. Nothing on this page is loaded from a network.",
-        race=_race(found, title, verdict),
+        race=_race(found, title, said),
     )
 
 
@@ -56,23 +59,6 @@ def _subtitle(runs: Sequence[Run], contenders: Sequence[str]) -> str:
             words.times(len(final), "final run") + (f" on {words.times(seeds, 'fresh seed')}" if final else ""),
         )
     )
-
-
-def _verdict(runs: Sequence[Run], results: Sequence[Result]) -> tuple[str, ...]:
-    if not runs:
-        return ("No run has finished yet.", "Make the report again when some have.")
-    tested = [result for result in results if result.test_acc]
-    if tested:
-        return words.verdict(tested, _seeds(runs))
-    leader = next((result for result in results if result.best is not None), None)
-    best = f"So far {leader.name} leads on the validation split with {words.percent(leader.best)}." if leader else ""
-    return ("The race is still tuning: there are no final runs yet, and so no test accuracy.", best)
-
-
-def _seeds(runs: Iterable[Run]) -> dict[str, list[float]]:
-    """The test accuracy of each seed, by contender."""
-    groups = data.by_contender(data.final_runs(runs))
-    return {name: [run["test_acc"] for run in own if data.finite(run["test_acc"])] for name, own in groups.items()}
 
 
 def _table(results: Sequence[Result], contenders: Sequence[str]) -> Table:
@@ -130,9 +116,9 @@ def _notes(runs: Sequence[Run], results: Sequence[Result]) -> Iterable[str]:
         )
 
 
-def _race(found: Sequence[Section], title: str, verdict: Sequence[str]) -> Chart | None:
+def _race(found: Sequence[Section], title: str, said: Sequence[str]) -> Chart | None:
     """The picture of the race, once both of its halves exist."""
     charts = {figure.id: figure.chart for section in found for figure in section.figures}
     if not {"training-loss", "test-accuracy"} <= charts.keys():
         return None
-    return plots.race(charts["training-loss"], charts["test-accuracy"], title, verdict[0])
+    return plots.race(charts["training-loss"], charts["test-accuracy"], title, said[0])

@@ -69,6 +69,7 @@ class Report:
     title: str
     subtitle: str
     verdict: tuple[str, ...]
+    winner: str
     contenders: tuple[str, ...]
     table: Table
     notes: tuple[str, ...]

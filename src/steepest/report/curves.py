@@ -1,4 +1,4 @@
-"""Training curves: medians as lines, ranges over seeds as bands, names at the lines' ends."""
+"""Training curves: medians as lines, quartiles over seeds as bands, names at the lines' ends."""
 
 import math
 from collections.abc import Sequence
@@ -114,8 +114,8 @@ def _tooltips(x: str, accuracy: bool) -> list[alt.Tooltip]:
         alt.Tooltip("contender:N", title="contender"),
         alt.Tooltip(f"{x}:Q", title=x, format=".4~g"),
         alt.Tooltip("median:Q", title=f"median {what}", format=form),
-        alt.Tooltip("low:Q", title="lowest seed", format=form),
-        alt.Tooltip("high:Q", title="highest seed", format=form),
+        alt.Tooltip("low:Q", title="lower quartile", format=form),
+        alt.Tooltip("high:Q", title="upper quartile", format=form),
     ]
 
 

@@ -2,12 +2,13 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
-from statistics import fmean, median
+from statistics import fmean, median, quantiles
 from typing import Any
 
 from steepest.study.journal import Journal, Run
+from steepest.study.statistics import Difference, expected_best, sensitivity_width, time_to_target, typical_time
 from steepest.study.summary import Row as Result
 
 Row = dict[str, Any]
@@ -48,6 +49,19 @@ def by_contender(runs: Iterable[Run]) -> dict[str, list[Run]]:
     return dict(groups)
 
 
+def by_seed(final: Iterable[Run]) -> dict[str, dict[int, float]]:
+    """The test result of each contender on each fresh seed."""
+    groups = by_contender(final)
+    return {
+        name: {run["seed"]: run["test_acc"] for run in own if finite(run["test_acc"])} for name, own in groups.items()
+    }
+
+
+def shares(runs: Iterable[Run]) -> bool:
+    """Whether the results are shares, to be read as percentages."""
+    return all(0 <= run["val_acc"] <= 1 for run in runs if finite(run["val_acc"]))
+
+
 def points(run: Run, curve: str, value: str) -> Iterator[Row]:
     """The points of a run's curve that have a finite value."""
     recorded = run.get(curve) or {}
@@ -71,7 +85,7 @@ def _place(point: Row) -> Row:
 
 
 def spread(runs: Iterable[Run], curve: str, value: str) -> list[Row]:
-    """Median, lowest and highest value over the seeds of each contender at each recorded point."""
+    """Median and quartiles over the seeds of each contender at each recorded point."""
     rows = []
     for contender, own in by_contender(runs).items():
         curves = [list(points(run, curve, value)) for run in own]
@@ -84,14 +98,25 @@ def spread(runs: Iterable[Run], curve: str, value: str) -> list[Row]:
 def _spread_at(contender: str, seeds: Sequence[Row], value: str) -> Row:
     values = [point[value] for point in seeds]
     where = {name: median(point[name] for point in seeds) for name in _place(seeds[0])}
+    low, middle, high = quartiles(values)
     return {
         "contender": contender,
         **where,
-        "median": median(values),
-        "low": min(values),
-        "high": max(values),
+        "median": middle,
+        "low": low,
+        "high": high,
         "seeds": len(values),
     }
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile; of five values the second, third and fourth.
+
+    >>> quartiles([5.0, 1.0, 2.0, 4.0, 3.0]), quartiles([7.0])
+    ((2.0, 3.0, 4.0), (7.0, 7.0, 7.0))
+    """
+    low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else 3 * [values[0]]
+    return low, middle, high
 
 
 def every_point(runs: Iterable[Run], curve: str) -> list[Row]:
@@ -156,6 +181,65 @@ def step_times(runs: Iterable[Run]) -> list[Row]:
         if times:
             rows.append({"contender": contender, "median": median(times), "low": min(times), "high": max(times)})
     return rows
+
+
+def budgets(tuning: Iterable[Run]) -> list[Row]:
+    """The validation accuracy to expect of the best of n tuning runs; a diverged one counts as its model's start."""
+    return [
+        {"contender": contender, "trials": n, "expected": best}
+        for contender, own in by_contender(tuning).items()
+        for n, best in enumerate(expected_best([run["val_acc"] for run in own]), start=1)
+    ]
+
+
+def widths(tuning: Iterable[Run], results: Iterable[Result]) -> dict[str, float]:
+    """How many decades of the tuned value lie within 1 % of each contender's best."""
+    tried = by_contender(tuning)
+    return {
+        result.name: sensitivity_width({run["hyperparameters"][result.tunes]: run["val_acc"] for run in own})
+        for result in results
+        if (own := tried.get(result.name))
+    }
+
+
+def targets(header: Mapping[str, Any]) -> list[float]:
+    """The validation accuracies, fixed in advance, that the workload asks for."""
+    found = header["workload"].get("targets") or header["settings"].get("targets") or []
+    return [float(target) for target in (found if isinstance(found, list) else [found])]
+
+
+def times_to_target(final: Iterable[Run], wanted: Iterable[float]) -> list[Row]:
+    """Steps and seconds of training until the validation accuracy reaches each target, the median over the seeds.
+
+    None is a miss: in half of the seeds or more the target was never reached.
+    """
+    groups = by_contender(final)
+    return [
+        {"contender": contender, "target": target}
+        | {unit: _or_none(typical_time([[_time(run, unit, target)] for run in own])) for unit in ("step", "seconds")}
+        for target in wanted
+        for contender, own in groups.items()
+    ]
+
+
+def _time(run: Run, unit: str, target: float) -> float:
+    """When a run's validation curve reaches the target; its evaluations carry passes, which the clock translates."""
+    curve, seen = run["curve"], run["validation"]
+    if run["diverged"] or not curve["pass"]:
+        return math.inf
+    passes = time_to_target(seen["pass"], seen["accuracy"], target)
+    return min(
+        (t for t, p in zip(curve[unit], curve["pass"], strict=True) if p >= passes * (1 - 1e-9)), default=math.inf
+    )
+
+
+def _or_none(time: float) -> float | None:
+    return time if math.isfinite(time) else None
+
+
+def pairs(found: Iterable[Difference]) -> list[Row]:
+    """Every comparison as a row."""
+    return [vars(each) | {"separated": each.separated} for each in found]
 
 
 def diverged(runs: Iterable[Run]) -> list[Run]:

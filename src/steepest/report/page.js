@@ -87,5 +87,13 @@
       else if (kind) picture(name(), kind);
     });
   }
+  const copy = document.querySelector("[data-copy]");
+  if (copy && navigator.clipboard) {
+    copy.hidden = false;
+    copy.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.querySelector("pre code").textContent);
+      copy.textContent = "Copied";
+    });
+  }
   redraw().then(() => document.documentElement.setAttribute("data-charts", "drawn"));
 })();

@@ -24,6 +24,7 @@ from steepest.report.chart import (
     round_numbers,
     shape,
 )
+from steepest.report.curves import AXIS_OF
 from steepest.report.data import Row
 
 LOW = 230
@@ -119,6 +120,72 @@ def step_times(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Cha
     return Chart(name, finished(alt.layer(*layers), height=_height(rows)), {name: list(rows)})
 
 
+def separation(name: str, rows: Sequence[Row], contenders: Sequence[str], shares: bool) -> Chart:
+    """How far the best is ahead of each: the mean as a symbol, its interval as a line, and where 0 is."""
+    factor = 100 if shares else 1
+    scaled = [{**row, **{key: factor * row[key] for key in ("mean", "low", "high")}} for row in rows]
+    title = "Ahead by (percentage points)" if shares else "Ahead by"
+    base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
+    colored = base.encode(color=color(contenders))
+    look = {"title": title, "scale": alt.Scale(zero=True, nice=False, padding=8), "axis": alt.Axis(format="~g")}
+    tips = [alt.Tooltip("contender:N"), *(alt.Tooltip(f"{key}:Q", format=".3~g") for key in ("mean", "low", "high"))]
+    layers = [
+        base.mark_rule(strokeWidth=1.2, strokeDash=[3, 3], aria=False).encode(x=alt.XDatum(0)),
+        colored.mark_rule(strokeWidth=2, aria=False).encode(alt.X("low:Q", **look), x2="high:Q", opacity=lit(0.6)),
+        colored.mark_point(filled=True, size=70, aria=False).encode(
+            alt.X("mean:Q", **look), shape=shape(contenders), opacity=lit(1.0), tooltip=tips
+        ),
+        _figures_at_the_right(base),
+    ]
+    return Chart(name, finished(alt.layer(*layers), height=_height(rows)), {name: scaled})
+
+
+def budget(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Chart:
+    """The expected best of n trials against n."""
+    heights = [{**row, "y": error(row["expected"])} for row in rows]
+    scale = log_scale(*limits([row["y"] for row in heights]), upside_down=True)
+    most = max(row["trials"] for row in rows)
+    tips = [alt.Tooltip("contender:N"), alt.Tooltip("trials:Q"), alt.Tooltip("expected:Q", format=".2%")]
+    base = alt.Chart(alt.NamedData(name)).encode(
+        alt.X("trials:Q", title="Trials", scale=alt.Scale(domain=[1, most], padding=8), axis=_whole_ticks(most)),
+        alt.Y("y:Q", title="Expected best validation accuracy", scale=scale, axis=accuracy_axis()),
+        color=color(contenders),
+        opacity=lit(1.0),
+    )
+    layers = [
+        base.mark_line(strokeWidth=2, aria=False).encode(strokeDash=dash(contenders)),
+        base.mark_point(filled=True, size=50, aria=False).encode(shape=shape(contenders), tooltip=tips),
+    ]
+    return Chart(name, finished(alt.layer(*layers), height=HEIGHT, titled=True), {name: heights})
+
+
+def _whole_ticks(most: int) -> alt.Axis:
+    every = max(1, most // 10)
+    return alt.Axis(format="d", values=list(range(1, most + 1, every)))
+
+
+def targets(name: str, rows: Sequence[Row], contenders: Sequence[str], x: str) -> Chart:
+    """When each contender reaches each target: symbols along its row, the target beside them."""
+    ends = [row[x] for row in rows if row[x] > 0]
+    look = {
+        "title": AXIS_OF[x],
+        "scale": log_scale(*limits(ends)),
+        "axis": alt.Axis(format="~s" if x == "step" else "~g", values=round_numbers(ends), grid=True),
+    }
+    order = list(dict.fromkeys(row["contender"] for row in sorted(rows, key=lambda row: (-row["target"], row[x]))))
+    tips = [alt.Tooltip("contender:N"), alt.Tooltip("goal:N", title="target"), alt.Tooltip(f"{x}:Q", format=".4~g")]
+    base = alt.Chart(alt.NamedData(name)).encode(_rows_of(order), alt.X(f"{x}:Q", **look))
+    layers = [
+        base.mark_line(strokeWidth=1, aria=False).encode(color=color(contenders), opacity=lit(0.6)),
+        base.mark_point(filled=True, size=70, aria=False).encode(
+            color=color(contenders), shape=shape(contenders), opacity=lit(1.0), tooltip=tips
+        ),
+        base.mark_text(dy=-11, fontSize=10, aria=False).encode(text="goal:N", opacity=lit(1.0, 0.25)),
+    ]
+    data = {name: [row for row in rows if row[x] > 0]}
+    return Chart(name, finished(alt.layer(*layers), height=_height(order) * 4 // 3), data)
+
+
 def _rows_of(order: Sequence[str]) -> alt.Y:
     axis = alt.Axis(labelFontSize=13, labelLimit=140, labelPadding=8, grid=True, gridDash=[1, 3])
     return alt.Y("contender:N", title=None, scale=alt.Scale(domain=list(order)), axis=axis)
@@ -130,7 +197,7 @@ def _figures_at_the_right(base: alt.Chart) -> alt.Chart:
     )
 
 
-def _height(rows: Sequence[Row]) -> int:
+def _height(rows: Sequence[Any]) -> int:
     return max(2, len(rows)) * ROW_HEIGHT
 
 

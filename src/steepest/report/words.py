@@ -1,12 +1,11 @@
-"""Numbers with sensible digits, and the verdict in words."""
+"""Numbers with sensible digits, names in a sentence."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeGuard
 
-from steepest.study.summary import Row as Result
-
 NOTHING = "—"
+LETTERS = {"lr": "ε", "eps": "δ", "momentum": "α", "rho": "ρ"}
 
 
 def percent(share: float | None) -> str:
@@ -88,35 +87,3 @@ def listed(names: Sequence[str]) -> str:
 def times(count: int, noun: str, plural: str | None = None) -> str:
     """A count with its noun: 1 run, 3 runs."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
-
-
-def verdict(results: Sequence[Result], seeds: Mapping[str, Sequence[float]]) -> tuple[str, str]:
-    """Who wins, by how much, and whether the ranges over seeds overlap; results come best first."""
-    (winner, accuracy), *others = [(result.name, result.test_acc) for result in results if result.test_acc]
-    over = f"mean ± sd over {accuracy.n} seeds" if accuracy.n > 1 else "one seed"
-    figure = f"a test accuracy of {percent_sd(accuracy.mean, accuracy.sd)} ({over})"
-    if not others:
-        return f"Alone in the race, {winner} reaches {figure}.", "There is nothing to compare it with."
-    second, behind = others[0]
-    first = (
-        f"The winner is {winner} with {figure}, {100 * (accuracy.mean - behind.mean):.2f} percentage points ahead of "
-        f"{second} ({percent_sd(behind.mean, behind.sd)})."
-    )
-    return first, _overlap(winner, [name for name, _ in others], seeds)
-
-
-def _overlap(winner: str, others: Sequence[str], seeds: Mapping[str, Sequence[float]]) -> str:
-    if len(seeds[winner]) < 2:
-        return "With one seed, how much of this is chance cannot be told."
-    lowest = min(seeds[winner])
-    close = [name for name in others if max(seeds[name]) >= lowest]
-    if not close:
-        return (
-            f"The ranges over seeds do not overlap: {winner}’s worst seed ({percent(lowest)}) is better than the best "
-            f"seed of any other."
-        )
-    one = len(close) == 1
-    return (
-        f"Its range over seeds overlaps {'that' if one else 'those'} of {listed(close)}, so this race alone does not "
-        f"separate {'the two' if one else 'them'}."
-    )

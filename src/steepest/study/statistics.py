@@ -5,10 +5,11 @@ Plain numbers in, plain numbers out; nothing here knows what a journal is.
 
 import math
 import random
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import StatisticsError, correlation, fmean, median, stdev
+from typing import Any
 
 __all__ = [
     "LEVEL",
@@ -65,7 +66,7 @@ class Difference:
         return replace(turned, mean=-self.mean, low=-self.high, high=-self.low)
 
 
-def differences(values: Mapping[str, Mapping[Hashable, float]], level: float = LEVEL) -> list[Difference]:
+def differences(values: Mapping[str, Mapping[Any, float]], level: float = LEVEL) -> list[Difference]:
     r"""Every pair of contenders, compared on the seeds that both have; pairs with fewer than two are left out.
 
     $t = \bar d \sqrt{n} / s_d$ with n − 1 degrees of freedom (Student 1908). Holm (1979): with the p of m pairs
@@ -93,7 +94,7 @@ def differences(values: Mapping[str, Mapping[Hashable, float]], level: float = L
     return [found[i] for i in sorted(found)]
 
 
-def _paired(first: Mapping[Hashable, float], second: Mapping[Hashable, float]) -> tuple[list[float], float | None]:
+def _paired(first: Mapping[Any, float], second: Mapping[Any, float]) -> tuple[list[float], float | None]:
     common = [seed for seed in first if seed in second]
     x, y = [first[seed] for seed in common], [second[seed] for seed in common]
     return [a - b for a, b in zip(x, y, strict=True)], _correlation(x, y)
