@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from steepest.cli import descend, dialects, init, race, show
+from steepest.cli import descend, dialects, init, race, reports, show
 from steepest.cli.common import Failed
 from steepest.cli.names import list_names
 from steepest.names import nearest
@@ -105,6 +105,9 @@ def _guess(name: str, known) -> str:
 # One line for each command, in the order in which --help shows them.
 app.command()(race.race)
 app.command()(init.init)
+app.command()(reports.report)
+app.command()(reports.runs)
+app.command()(reports.export)
 app.command()(descend.descend)
 app.add_typer(show.app, name="show")
 app.command()(dialects.explain)

@@ -1,9 +1,11 @@
 """The rows behind each chart and file, drawn from the finished runs of a journal."""
 
+import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from pathlib import Path
 from statistics import fmean, median, quantiles
 from typing import Any
 
@@ -122,7 +124,7 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 def every_point(runs: Iterable[Run], curve: str) -> list[Row]:
     """Every recorded point of every run, as recorded."""
     return [
-        {"contender": run["contender"], "seed": run["seed"], **dict(zip(run[curve], numbers, strict=True))}
+        {"contender": run["contender"], "seed": run["seed"]} | dict(zip(run[curve], numbers, strict=True))
         for run in runs
         for numbers in zip(*run[curve].values(), strict=True)
     ]
@@ -131,11 +133,11 @@ def every_point(runs: Iterable[Run], curve: str) -> list[Row]:
 def each_run(runs: Iterable[Run]) -> list[Row]:
     """One row a run: its hyperparameters and results without the curves."""
     runs = list(runs)
-    names = list(dict.fromkeys(name for run in runs for name in run["hyperparameters"]))
+    tuned = names(run["hyperparameters"] for run in runs)
     results = ("train_loss", "val_acc", "val_loss", "test_acc", "steps", "ms_per_step", "diverged", "diverged_step")
     return [
-        {"contender": run["contender"], "seed": run["seed"]}
-        | {name: run["hyperparameters"].get(name) for name in names}
+        {"contender": run["contender"], "phase": run["phase"], "seed": run["seed"]}
+        | {name: run["hyperparameters"].get(name) for name in tuned}
         | {name: run.get(name) for name in (*results, "stopped_by")}
         for run in runs
     ]
@@ -240,6 +242,19 @@ def _or_none(time: float) -> float | None:
 def pairs(found: Iterable[Difference]) -> list[Row]:
     """Every comparison as a row."""
     return [vars(each) | {"separated": each.separated} for each in found]
+
+
+def names(rows: Iterable[Row]) -> list[str]:
+    """The columns of the rows, in the order in which they come."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """One row of names, then the rows with all digits; a missing value is an empty cell."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, names(rows))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def diverged(runs: Iterable[Run]) -> list[Run]:

@@ -1,28 +1,16 @@
-"""The report's data as CSV and its charts as SVG and PNG."""
+"""The report's charts as SVG and PNG."""
 
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import vl_convert
 
 from steepest.report.chart import Chart, still
-from steepest.report.data import Row
 from steepest.report.looks import FONT_OF_FILES, LIGHT, config
 from steepest.report.page import vega_lite_version
 
 WIDTH = 720
 PIXELS_PER_POINT = 2.0
-
-
-def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """One row of names, then the rows with all digits; a missing value is an empty cell."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def write_chart(folder: Path, chart: Chart) -> None:

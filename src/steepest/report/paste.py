@@ -31,12 +31,12 @@ def code(contender: Mapping[str, Any], run: Run) -> str:
     >>> print(code(who, {"hyperparameters": {"lr": 0.002}, "batch_size": 128}), end="")
     from steepest import optim
     <BLANKLINE>
-    optimizer = optim.Adam(model.parameters(), lr=0.002, dialect='paper')  # 128 examples a step
+    optimizer = optim.Adam(model.parameters(), lr=0.002, dialect="paper")  # 128 examples a step
     """
     from steepest.optim import recipe
 
     optimizer, options = recipe(contender["method"], **run["hyperparameters"])
-    arguments = ", ".join(f"{name}={options[name]!r}" for name in sorted(options, key=_lr_first))
+    arguments = ", ".join(f"{name}={_literal(value)}" for name, value in _told(optimizer, options))
     batch = f"{run['batch_size']} examples" if run.get("batch_size") else "all examples"
     imports = ["from steepest import optim"]
     lines = [f"optimizer = optim.{optimizer.__name__}(model.parameters(), {arguments})  # {batch} a step"]
@@ -47,8 +47,19 @@ def code(contender: Mapping[str, Any], run: Run) -> str:
     return "\n".join([*imports, "", *lines]) + "\n"
 
 
+def _told(optimizer: type, options: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The options that are not the class's own defaults, and the rate, which comes first in any case."""
+    defaults = {name: each.default for name, each in inspect.signature(optimizer).parameters.items()}
+    names = [name for name in sorted(options, key=_lr_first) if name == "lr" or options[name] != defaults.get(name)]
+    return [(name, options[name]) for name in names]
+
+
 def _lr_first(name: str) -> tuple[bool, str]:
     return name != "lr", name
+
+
+def _literal(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _schedule(name: str, run: Run) -> str:

@@ -28,6 +28,15 @@ def percent_sd(mean: float | None, sd: float | None) -> str:
     return percent(mean)
 
 
+def metric(value: float | None, share: bool = True) -> str:
+    """A result: a percentage where results are shares.
+
+    >>> metric(0.9781), metric(-1.5, share=False)
+    ('97.81 %', '-1.50')
+    """
+    return percent(value) if share else number(value)
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number with so many significant digits, in the notation of code where it is very small or large.
 

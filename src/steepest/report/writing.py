@@ -34,7 +34,7 @@ def write(folder: Path | str) -> Path:
     }
     for name, rows in tables.items():
         if rows:
-            files.write_csv(folder / f"{name}.csv", rows)
+            data.write_csv(folder / f"{name}.csv", rows)
     for chart in contents.pictures:
         files.write_chart(folder, chart)
     page = folder / "report.html"

@@ -70,6 +70,18 @@ def opened(folder: Path, header: Mapping[str, Any]) -> Iterator[Journal]:
         lock.release()
 
 
+def busy(folder: Path) -> bool:
+    """Whether a race works on the study in the folder just now."""
+    path = folder / ".lock"
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path).acquire(timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
 def _continued(folder: Path, header: Mapping[str, Any]) -> Journal:
     path = folder / NAME
     lines = _lines(path)

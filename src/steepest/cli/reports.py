@@ -1,0 +1,62 @@
+"""`steepest report`, `runs` and `export`: what can be had from the journals of finished and running studies."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from steepest.cli.common import Json, console, print_json, print_table, progress
+
+__all__ = ["export", "report", "runs"]
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the study lies: the --out of its race.")]
+
+
+def report(folder: Folder, as_json: Json = False) -> None:
+    """Make the report of a study again, from its journal alone, and say the verdict.
+
+    Works while the race is running too, and touches nothing but the report and the files beside it.
+    """
+    from steepest.report import verdict, winner, write
+    from steepest.report.data import pairs
+    from steepest.report.verdict import compared
+    from steepest.study.journal import read
+    from steepest.study.summary import summary
+
+    journal = read(folder)
+    page = write(folder)
+    if as_json:
+        final = [run for run in journal.runs if run["phase"] == "final"]
+        rows = [row.columns for row in summary(journal)]
+        said = {"verdict": verdict(journal), "winner": winner(journal), "pairs": pairs(compared(final))}
+        print_json({**said, "contenders": rows})
+    else:
+        console().print(" ".join(verdict(journal)), markup=False)
+    (progress() if as_json else console()).print(f"The report: {page}", soft_wrap=True, markup=False)
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where to look; folders inside it too.")] = Path(),
+    as_json: Json = False,
+) -> None:
+    """List the studies below a folder: how far each is, and who leads."""
+    from steepest.report.studies import studies, table
+
+    found = studies(folder)
+    if as_json:
+        print_json({"studies": [each.columns for each in found]})
+    elif found:
+        print_table(console(), table(found))
+    else:
+        console().print(f"There is no study below {folder.resolve()}.", soft_wrap=True, markup=False)
+
+
+def export(
+    folder: Folder,
+    to: Annotated[Path, typer.Option(metavar="FILE", help="What to write; ends in .csv or .parquet.")],
+    table: Annotated[str, typer.Option(help="runs, or training or validation for every point of the curves.")] = "runs",
+) -> None:
+    """Write the runs of a study as one table, a row each, to a CSV or Parquet file."""
+    from steepest.report.export import export
+
+    progress().print(f"Written: {export(folder, to, table)}", soft_wrap=True, markup=False)

@@ -1,0 +1,66 @@
+"""A study's runs as one flat table in a file: CSV always, Parquet where pyarrow is installed."""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from steepest.names import unknown
+from steepest.report import data
+from steepest.report.data import Row
+from steepest.study.journal import Journal, read
+
+__all__ = ["TABLES", "export", "rows_of"]
+
+
+def _runs(journal: Journal) -> list[Row]:
+    return data.each_run(data.in_order(journal))
+
+
+def _training(journal: Journal) -> list[Row]:
+    return data.every_point(data.in_order(journal), "curve")
+
+
+def _validation(journal: Journal) -> list[Row]:
+    return data.every_point(data.in_order(journal), "validation")
+
+
+# what can be exported: every run, or every point of its curves
+TABLES: Mapping[str, Callable[[Journal], list[Row]]] = {
+    "runs": _runs,
+    "training": _training,
+    "validation": _validation,
+}
+
+
+def rows_of(journal: Journal, table: str = "runs") -> list[Row]:
+    """One row a run, or with "training" and "validation" one row a point of its curve; for pandas and the like."""
+    if table not in TABLES:
+        raise ValueError(unknown("table", table, TABLES))
+    return TABLES[table](journal)
+
+
+def export(folder: Path | str, to: Path | str, table: str = "runs") -> Path:
+    """Write a table of the study in the folder to a file whose name ends in .csv or .parquet.
+
+    Raises ValueError for another ending, for a folder without a study, and for Parquet without pyarrow.
+    """
+    to = Path(to)
+    if to.suffix not in WRITERS:
+        raise ValueError(f"cannot write {to.name}: the name must end in {' or '.join(WRITERS)}")
+    WRITERS[to.suffix](to, rows_of(read(folder), table))
+    return to
+
+
+def _write_parquet(path: Path, rows: Sequence[Row]) -> None:
+    try:
+        pyarrow, parquet = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise ValueError(
+            f"cannot write {path.name}: Parquet needs pyarrow; pip install 'steepest[parquet]', or write a .csv"
+        ) from None
+    columns: dict[str, list[Any]] = {name: [row.get(name) for row in rows] for name in data.names(rows)}
+    parquet.write_table(pyarrow.table(columns), path)
+
+
+WRITERS: Mapping[str, Callable[[Path, Sequence[Row]], None]] = {".csv": data.write_csv, ".parquet": _write_parquet}

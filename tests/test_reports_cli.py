@@ -1,0 +1,111 @@
+"""`steepest report`, `runs` and `export`, as a person meets them."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+from filelock import FileLock
+
+from steepest import strict_json
+from steepest.cli import main
+from test_verdict import journal
+
+
+def write(folder, *arguments, **more):
+    """A study on disk as `journal` makes it up; returns its runs."""
+    made = journal(*arguments, **more)
+    folder.mkdir()
+    lines = [made.header, *made.runs]
+    (folder / "journal.jsonl").write_text("".join(strict_json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return made.runs
+
+
+@pytest.fixture
+def study(tmp_path):
+    write(tmp_path / "study", {"sgd": 0.95, "adam": 0.97})
+    return tmp_path / "study"
+
+
+def test_the_report_is_made_again_from_the_journal_alone(study, capsys):
+    assert main(["report", str(study)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "adam at 0.001 wins with a test accuracy of 97.04 ± 0.28 %" in out
+    assert out.endswith(f"The report: {study}/report.html")
+    (study / "report.html").unlink()
+    assert main(["report", str(study), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (study / "report.html").exists()
+    assert found["pairs"][0]["separated"]
+    assert found["winner"].startswith("from steepest import optim")
+    assert [row["name"] for row in found["contenders"]] == ["adam", "sgd"]
+
+
+def test_what_is_no_study_is_one_line(tmp_path, capsys):
+    for command in (["report"], ["export", "--to", "runs.csv"]):
+        assert main([*command, str(tmp_path)]) == 2
+        assert "holds no study" in capsys.readouterr().err
+    assert main(["runs", str(tmp_path / "nowhere")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+    assert main(["runs", str(tmp_path)]) == 0
+    assert "There is no study below" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_studies_are_listed_with_their_states(study, tmp_path, capsys):
+    write(tmp_path / "begun", {"adam": 0.97, "sgd": 0.9}, seeds=1)
+    write(tmp_path / "running", {"adam": 0.97}, seeds=1)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "journal.jsonl").write_text("no journal\n")
+    with FileLock(tmp_path / "running" / ".lock"):
+        assert main(["runs", str(tmp_path), "--json"]) == 0
+    found = {each["folder"].rsplit("/", 1)[1]: each for each in json.loads(capsys.readouterr().out)["studies"]}
+    assert {name: each["state"] for name, each in found.items()} == {
+        "study": "finished",
+        "begun": "stopped",
+        "running": "running",
+        "torn": "damaged",
+    }
+    assert found["study"]["best"] == "adam 97.04 %"
+    assert (found["begun"]["final"], found["begun"]["final_planned"]) == (2, 6)
+    assert main(["runs", str(tmp_path)]) == 0
+    assert "2 of 6" in capsys.readouterr().out
+
+
+def test_runs_are_exported_as_csv(study, tmp_path, capsys):
+    assert main(["export", str(study), "--to", str(tmp_path / "runs.csv")]) == 0
+    with (tmp_path / "runs.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * (3 + 5)
+    assert [float(row["lr"]) for row in rows if row["contender"] == "adam" and row["phase"] == "final"] == [0.001] * 5
+    assert main(["export", str(study), "--to", str(tmp_path / "points.csv"), "--table", "training"]) == 0
+    assert (tmp_path / "points.csv").read_text().splitlines()[0] == "contender,seed,step,pass,seconds,train_loss"
+
+
+def test_runs_are_exported_as_parquet(study, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert main(["export", str(study), "--to", str(tmp_path / "runs.parquet")]) == 0
+    rows = parquet.read_table(tmp_path / "runs.parquet").to_pylist()
+    assert len(rows) == 16
+    assert {row["diverged"] for row in rows} == {False}
+    assert max(row["test_acc"] or 0 for row in rows) == pytest.approx(0.974, abs=1e-3)
+
+
+def test_parquet_without_pyarrow_and_other_endings_are_refused(study, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["export", str(study), "--to", str(tmp_path / "runs.parquet")]) == 2
+    assert "pip install 'steepest[parquet]'" in capsys.readouterr().err
+    assert main(["export", str(study), "--to", str(tmp_path / "runs.xlsx")]) == 2
+    assert "must end in .csv or .parquet" in capsys.readouterr().err
+    assert main(["export", str(study), "--to", str(tmp_path / "runs.csv"), "--table", "run"]) == 2
+    assert "did you mean 'runs'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["report", "runs", "export"])
+def test_help_loads_neither_torch_nor_what_draws(command):
+    code = (
+        "import sys; from steepest.cli import main; main([sys.argv[1], '--help']);"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'altair', 'scipy', 'pyarrow')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, command], capture_output=True).returncode == 0
