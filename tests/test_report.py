@@ -48,7 +48,7 @@ def test_the_page_is_well_formed(page):
 def test_every_chart_has_a_description_and_a_table(page):
     markup = without_scripts(page.read_text(encoding="utf-8"))
     figures = re.findall(r"<figure.*?</figure>", markup, flags=re.DOTALL)
-    assert len(figures) == 8
+    assert len(figures) == 9
     for figure in figures:
         assert re.search(r'class="chart" role="img" aria-label="[^"]{40,}"', figure)
         assert len(re.findall(r"<tr", figure)) > 3
@@ -205,7 +205,7 @@ def test_a_browser_draws_all_charts(page, tmp_path, scheme):
     command = [str(CHROMIUM), *quiet.split(), *dark, *task]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert 'data-charts="drawn"' in result.stdout
-    assert len(re.findall(r'<svg[^>]*class="marks"', result.stdout)) == 8
+    assert len(re.findall(r'<svg[^>]*class="marks"', result.stdout)) == 9
     assert "CONSOLE" not in result.stderr
 
 

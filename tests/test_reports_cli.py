@@ -17,7 +17,7 @@ def write(folder, *arguments, **more):
     """A study on disk as `journal` makes it up; returns its runs."""
     made = journal(*arguments, **more)
     folder.mkdir()
-    lines = [made.header, *made.runs]
+    lines = [made.header, *({"kind": "trial", **run} for run in made.runs)]
     (folder / "journal.jsonl").write_text("".join(strict_json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return made.runs
 

@@ -68,6 +68,7 @@ def race(
     from steepest import report
     from steepest.study import DEFAULT, carry_out, plan
     from steepest.study.asked import asked
+    from steepest.study.journal import read
 
     if quick and thorough:
         raise ValueError("--quick and --thorough exclude each other; leave one out")
@@ -89,7 +90,7 @@ def race(
             continue
         if len(studies) > 1:
             console().print(f"[bold]{study.workload.title}[/]")
-        _show(outcome, page)
+        _show(outcome, page, " ".join(report.verdict(read(folder))))
     if as_json:
         print_json(found if len(studies) > 1 else next(iter(found.values())))
 
@@ -105,11 +106,12 @@ def _watching(folder: Path) -> AbstractContextManager[Any]:
     return watching(progress(), folder)
 
 
-def _show(outcome: "Outcome", page: Path) -> None:
+def _show(outcome: "Outcome", page: Path, verdict: str) -> None:
     from steepest.cli.race_table import notes, result_table
 
     screen = console()
     screen.print(result_table(outcome.rows, screen.width))
     for note in notes(outcome.rows):
         screen.print(f"[dim]{note}[/]")
+    screen.print(verdict, highlight=False)
     screen.print(f"The report: {page}", soft_wrap=True)

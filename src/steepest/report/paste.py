@@ -35,7 +35,7 @@ def code(contender: Mapping[str, Any], run: Run) -> str:
     """
     from steepest.optim import recipe
 
-    optimizer, options = recipe(contender["method"], **run["hyperparameters"])
+    optimizer, options = recipe(contender["method"], contender.get("options"), **run["hyperparameters"])
     arguments = ", ".join(f"{name}={_literal(value)}" for name, value in _told(optimizer, options))
     batch = f"{run['batch_size']} examples" if run.get("batch_size") else "all examples"
     imports = ["from steepest import optim"]
