@@ -52,7 +52,7 @@ class Curves:
     @property
     def y(self) -> dict[str, Any]:
         """Title, scale and axis of the heights."""
-        axis = accuracy_axis() if self.upside_down else above(format="~g", values=round_numbers(self.ys))
+        axis = accuracy_axis() if self.upside_down else above(format=".6~g", values=round_numbers(self.ys))
         return {"title": self.title, "scale": log_scale(*limits(self.ys), self.upside_down), "axis": axis}
 
 
@@ -74,7 +74,7 @@ def accuracies(data: str, rows: Sequence[Row], stopped: Sequence[Row], contender
 def drawn(name: str, curves: Curves, x: str) -> Chart:
     """Curves over passes, steps or seconds; over passes, where all end together, they carry their names."""
     base = alt.Chart(alt.NamedData(curves.data)).encode(
-        alt.X(f"{x}:Q", title=AXIS_OF[x], axis=alt.Axis(format="~s" if x == "step" else "~g", tickCount=6)),
+        alt.X(f"{x}:Q", title=AXIS_OF[x], axis=alt.Axis(format="~s" if x == "step" else ".6~g", tickCount=6)),
         color=color(curves.contenders),
     )
     band = base.mark_area(aria=False).encode(alt.Y("y_low:Q", **curves.y), y2="y_high:Q", opacity=lit(0.16, 0.03))

@@ -102,7 +102,7 @@ def step_times(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Cha
     look = {
         "title": TIME,
         "scale": log_scale(*limits(ends)),
-        "axis": alt.Axis(format="~g", values=round_numbers(ends), grid=True),
+        "axis": alt.Axis(format=".6~g", values=round_numbers(ends), grid=True),
     }
     base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
     colored = base.encode(color=color(contenders))
@@ -127,7 +127,7 @@ def separation(name: str, rows: Sequence[Row], contenders: Sequence[str], shares
     title = "Ahead by (percentage points)" if shares else "Ahead by"
     base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
     colored = base.encode(color=color(contenders))
-    look = {"title": title, "scale": alt.Scale(zero=True, nice=False, padding=8), "axis": alt.Axis(format="~g")}
+    look = {"title": title, "scale": alt.Scale(zero=True, nice=False, padding=8), "axis": alt.Axis(format=".6~g")}
     tips = [alt.Tooltip("contender:N"), *(alt.Tooltip(f"{key}:Q", format=".3~g") for key in ("mean", "low", "high"))]
     layers = [
         base.mark_rule(strokeWidth=1.2, strokeDash=[3, 3], aria=False).encode(x=alt.XDatum(0)),
@@ -170,7 +170,7 @@ def targets(name: str, rows: Sequence[Row], contenders: Sequence[str], x: str) -
     look = {
         "title": AXIS_OF[x],
         "scale": log_scale(*limits(ends)),
-        "axis": alt.Axis(format="~s" if x == "step" else "~g", values=round_numbers(ends), grid=True),
+        "axis": alt.Axis(format="~s" if x == "step" else ".6~g", values=round_numbers(ends), grid=True),
     }
     order = list(dict.fromkeys(row["contender"] for row in sorted(rows, key=lambda row: (-row["target"], row[x]))))
     tips = [alt.Tooltip("contender:N"), alt.Tooltip("goal:N", title="target"), alt.Tooltip(f"{x}:Q", format=".4~g")]

@@ -33,7 +33,7 @@ from steepest.workloads import Workload, workload
 from steepest.workloads.own import check
 from steepest.workloads.randomness import derive, isolated, reseed
 
-PASSES, RATES, SEEDS = 5, 7, 3
+PASSES, RATES, SEEDS = 10, 9, 5
 TUNING_SHARE = 0.4  # of a final run's budget
 EXTENSIONS, POINTS_AN_EXTENSION = 2, 2
 RUNGS = range(1, 6)
