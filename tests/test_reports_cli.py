@@ -68,9 +68,9 @@ def test_studies_are_listed_with_their_states(study, tmp_path, capsys):
         "torn": "damaged",
     }
     assert found["study"]["best"] == "adam 97.04 %"
-    assert (found["begun"]["final"], found["begun"]["final_planned"]) == (2, 6)
+    assert (found["begun"]["final"], found["begun"]["final_planned"]) == (2, 10)
     assert main(["runs", str(tmp_path)]) == 0
-    assert "2 of 6" in capsys.readouterr().out
+    assert "2 of 10" in capsys.readouterr().out
 
 
 def test_runs_are_exported_as_csv(study, tmp_path, capsys):

@@ -105,7 +105,7 @@ def peaked_at(place):
     [(0, 7, 0, None), (2, 7, 2, None), (3, 9, 3, None), (-4, 9, -4, None), (5, 11, 5, None), (9, 11, 7, "high")],
 )
 def test_the_grid_grows_for_all_when_the_best_of_one_lies_at_its_end(tmp_path, place, tried, chosen, edge):
-    study = plan(SMALL, ["sgd", "momentum", "adadelta"], seeds=2)
+    study = plan(SMALL, ["sgd", "momentum", "adadelta"], seeds=2, rates=7)
     runs = play(study, peaked_at(place))
     for name in ("sgd", "momentum", "adadelta"):
         own = [run for run in runs if run["contender"] == name]
@@ -143,8 +143,8 @@ def test_every_contender_has_the_same_budget_and_batch():
 @pytest.mark.parametrize(
     ("until", "tuning", "final"),
     [
-        ([], ["passes=2"], ["passes=5"]),
-        (["loss=0.1"], ["passes=2", "loss=0.1"], ["passes=5", "loss=0.1"]),
+        ([], ["passes=4"], ["passes=10"]),
+        (["loss=0.1"], ["passes=4", "loss=0.1"], ["passes=10", "loss=0.1"]),
         (["steps=1000"], ["steps=400"], ["steps=1000"]),
         (["passes=0.5"], ["passes=0.5"], ["passes=0.5"]),
     ],
