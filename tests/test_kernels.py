@@ -512,3 +512,20 @@ def test_a_gradient_is_free_once_it_is_used():
         p.grad = None
         gc.collect()
         assert used() is None
+
+
+def test_a_step_sees_that_tensors_are_laid_out_otherwise_than_before():
+    """The addresses stay the same; only sizes and strides tell."""
+    p = torch.nn.Parameter(torch.arange(6.0).reshape(2, 3))
+    optimizer = optim.SGD([p], lr=1.0)
+    p.grad = torch.zeros(2, 3)
+    optimizer.step()
+    p.grad = torch.arange(6.0).reshape(3, 2).t()  # strides of their own
+    expected = p.detach() - p.grad
+    optimizer.step()
+    assert p.equal(expected)
+    p.data = p.data.t()
+    p.grad = torch.arange(6.0).reshape(3, 2)
+    expected = p.detach() - p.grad
+    optimizer.step()
+    assert p.equal(expected)
