@@ -1,17 +1,16 @@
 """Replace torch.optim by steepest.optim and the trajectory stays the same."""
 
+import inspect
 import itertools
 
 import pytest
 import torch
 
 from steepest import optim
+from steepest.optim import shell
 
 STEPS = 100
-OURS_ALONE = {
-    *("dialect", "initial_velocity", "clip_norm", "ema", "zero_grad_after_step"),
-    *("initial_scale", "eps_root"),  # which other dialects have
-}
+OURS_ALONE = {*shell.OURS, "initial_velocity", "initial_scale", "eps_root"}  # the last two for other dialects
 
 SETTINGS = {
     "SGD": [
@@ -162,8 +161,6 @@ def test_state_dicts_have_torchs_keys_and_shapes_and_move_both_ways(name, option
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_signature_is_torchs_with_a_dialect(name):
-    import inspect
-
     ours = inspect.signature(getattr(optim, name)).parameters
     theirs = inspect.signature(getattr(torch.optim, name)).parameters
     assert set(ours) - set(theirs) <= OURS_ALONE

@@ -1,5 +1,6 @@
 """`translate`: the pasted line walks the source's path, or the answer says that none does; nothing is ever executed."""
 
+import inspect
 import random
 import re
 import string
@@ -430,5 +431,5 @@ def test_errors_name_the_character():
 def test_torchs_arguments_are_ours():
     for constructor in constructors("torch"):
         assert getattr(torch.optim, constructor.name)
-        ours = getattr(optim, constructor.method).__init__.__wrapped__.__annotations__
+        ours = inspect.signature(getattr(optim, constructor.method)).parameters
         assert set(constructor.parameters.values()) - {""} <= set(ours)

@@ -1,8 +1,11 @@
 """The optimizers that torch.optim lacks, with arguments in torch's manner; their own dialect is "paper"."""
 
-from steepest.optim.classes import Number, Params
+from typing import Unpack
+
 from steepest.optim.form import form
-from steepest.optim.optimizer import Optimizer, constructor
+from steepest.optim.optimizer import Optimizer
+from steepest.optim.shell import Shell
+from steepest.optim.signature import Number, Pair, Params, Triple, completed
 from steepest.rules.adabelief import ADABELIEF
 from steepest.rules.adan import ADAN, ADAN_ROOT
 from steepest.rules.lamb import LAMB as LAMB_RULE
@@ -14,6 +17,7 @@ from steepest.rules.schedule_free import SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
 from steepest.rules.yogi import YOGI, YOGI_CORRECTED
 
 
+@completed
 class Lion(Optimizer):
     r"""Lion: the sign of $\rho_1 s + (1-\rho_1) g$ (Chen et al. 2023).
 
@@ -29,23 +33,17 @@ class Lion(Optimizer):
         form("optax", LION, {"weight_decay": 1e-3}),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-4,
-        betas: tuple[float, float] = (0.9, 0.99),
+        betas: Pair = (0.9, 0.99),
         weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class Adan(Optimizer):
     r"""Adan: Adam with Nesterov's look-ahead by the gradient's change (Xie et al. 2022).
 
@@ -61,25 +59,20 @@ class Adan(Optimizer):
         form("optax", ADAN_ROOT, {"eps_root": 1e-8}),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-3,
-        betas: tuple[float, float, float] = (0.98, 0.92, 0.99),
+        betas: Triple = (0.98, 0.92, 0.99),
         eps: float = 1e-8,
         weight_decay: float = 0,
         *,
         eps_root: float = 0,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class Yogi(Optimizer):
     r"""Yogi: $r \leftarrow r - (1-\rho_2)\,\mathrm{sign}(r - g^2)\, g^2$ (Zaheer et al. 2018).
 
@@ -97,25 +90,19 @@ class Yogi(Optimizer):
         form("optax", YOGI_CORRECTED),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-2,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-3,
         weight_decay: float = 0,
         initial_accumulator_value: float = 1e-6,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class AdaBelief(Optimizer):
     r"""AdaBelief: Adam that divides by the root of the mean of $(g - s)^2$ (Zhuang et al. 2020).
 
@@ -130,25 +117,20 @@ class AdaBelief(Optimizer):
         form("optax", ADABELIEF, {"eps": 1e-16, "eps_root": 1e-16}),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         *,
         eps_root: float = 1e-8,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class HeavyBall(Optimizer):
     r"""Momentum as a running mean: $m \leftarrow \alpha m + (1-\alpha) g,\ \theta \leftarrow \theta - \epsilon m$.
 
@@ -160,23 +142,12 @@ class HeavyBall(Optimizer):
 
     forms = (form("paper", MOMENTUM_MEAN),)
 
-    @constructor
     def __init__(
-        self,
-        params: Params,
-        lr: Number = 1e-2,
-        momentum: float = 0.9,
-        weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        self, params: Params, lr: Number = 1e-2, momentum: float = 0.9, weight_decay: float = 0, **shell: Unpack[Shell]
     ) -> None: ...
 
 
+@completed
 class QHM(Optimizer):
     r"""Quasi-hyperbolic momentum: the step is $(1-\nu) g + \nu m$ (Ma & Yarats 2019).
 
@@ -188,7 +159,6 @@ class QHM(Optimizer):
 
     forms = (form("paper", QHM_RULE),)
 
-    @constructor
     def __init__(
         self,
         params: Params,
@@ -196,16 +166,11 @@ class QHM(Optimizer):
         momentum: float = 0.999,
         nu: float = 0.7,
         weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class QHAdam(Optimizer):
     r"""QHAdam: Adam with quasi-hyperbolic moments (Ma & Yarats 2019); `nus=(1, 1)` is Adam.
 
@@ -215,25 +180,19 @@ class QHAdam(Optimizer):
 
     forms = (form("paper", QHADAM),)
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-3,
-        betas: tuple[float, float] = (0.995, 0.999),
-        nus: tuple[float, float] = (0.7, 1.0),
+        betas: Pair = (0.995, 0.999),
+        nus: Pair = (0.7, 1.0),
         eps: float = 1e-8,
         weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class ScheduleFreeSGD(Optimizer):
     r"""Schedule-free gradient descent: the model is a running mean of the iterates (Defazio et al. 2024).
 
@@ -250,23 +209,12 @@ class ScheduleFreeSGD(Optimizer):
         form("optax", SCHEDULE_FREE_SGD),
     )
 
-    @constructor
     def __init__(
-        self,
-        params: Params,
-        lr: Number = 1.0,
-        momentum: float = 0.9,
-        weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        self, params: Params, lr: Number = 1.0, momentum: float = 0.9, weight_decay: float = 0, **shell: Unpack[Shell]
     ) -> None: ...
 
 
+@completed
 class ScheduleFreeAdamW(Optimizer):
     r"""Schedule-free AdamW: the model is a running mean of AdamW's iterates (Defazio et al. 2024).
 
@@ -283,24 +231,18 @@ class ScheduleFreeAdamW(Optimizer):
         form("optax", SCHEDULE_FREE_ADAMW),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 2.5e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class LAMB(Optimizer):
     r"""LAMB: Adam's direction, for each tensor as long as the tensor itself (You et al. 2020).
 
@@ -322,19 +264,12 @@ class LAMB(Optimizer):
         form("optax", LAMB_RULE),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-6,
         weight_decay: float = 0,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "paper",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...

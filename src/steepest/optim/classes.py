@@ -1,12 +1,11 @@
 """The optimizers by torch's names, with torch's arguments and defaults; each names the rules that it follows."""
 
-from collections.abc import Iterable
-from typing import Any, TypeAlias
-
-import torch
+from typing import Any, Unpack
 
 from steepest.optim.form import Form, form
-from steepest.optim.optimizer import Optimizer, constructor
+from steepest.optim.optimizer import Optimizer
+from steepest.optim.shell import Ours, Shell
+from steepest.optim.signature import Number, Pair, Params, completed
 from steepest.rules.adadelta import ADADELTA, ADADELTA_PUBLISHED
 from steepest.rules.adagrad import ADAGRAD, ADAGRAD_INSIDE
 from steepest.rules.adam import (
@@ -39,10 +38,8 @@ from steepest.rules.rmsprop import (
 )
 from steepest.rules.rprop import RPROP
 
-Params: TypeAlias = Iterable[torch.Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, torch.Tensor]]
-Number: TypeAlias = float | torch.Tensor
 
-
+@completed
 class SGD(Optimizer):
     r"""Gradient descent, with momentum and Nesterov momentum.
 
@@ -60,6 +57,7 @@ class SGD(Optimizer):
     the parameters in train mode are lost at the next step. `initial_velocity` is the v to begin with: a number,
     or one tensor for each parameter.
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, dialect="lecture")
     >>> model(torch.ones(2)).sum().backward()
@@ -85,7 +83,6 @@ class SGD(Optimizer):
         form("paper", NESTEROV, momentum=True, nesterov=True),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
@@ -95,18 +92,14 @@ class SGD(Optimizer):
         weight_decay: Number = 0,
         nesterov: bool = False,
         *,
-        maximize: bool = False,
         foreach: bool | None = None,
-        differentiable: bool = False,
         fused: bool | None = None,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
         initial_velocity: Any = None,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class Adagrad(Optimizer):
     r"""AdaGrad: $r \leftarrow r + g^2,\ \theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r}} g$.
 
@@ -117,6 +110,7 @@ class Adagrad(Optimizer):
     "tf1"               no δ, r starts from 0.1
     ==================  ==================================================================
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = Adagrad(model.parameters(), lr=0.05)
     """
@@ -131,7 +125,6 @@ class Adagrad(Optimizer):
     )
     state_from_the_start = True
 
-    @constructor
     def __init__(
         self,
         params: Params,
@@ -142,13 +135,8 @@ class Adagrad(Optimizer):
         eps: float = 1e-10,
         foreach: bool | None = None,
         *,
-        maximize: bool = False,
-        differentiable: bool = False,
         fused: bool | None = None,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
@@ -164,6 +152,7 @@ def in_the_root(dialect: str, defaults: dict[str, float], decay: str | None = No
     )
 
 
+@completed
 class RMSprop(Optimizer):
     r"""RMSProp: the gradient over the root of a running mean of its square.
 
@@ -179,6 +168,7 @@ class RMSprop(Optimizer):
     Centered, with r − m² in the root's place, the root's argument can fall to 0 under a constant gradient; only δ is
     left then, and the steps become very large. That is torch's form too.
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = RMSprop(model.parameters(), lr=1e-3, alpha=0.9)
     """
@@ -196,7 +186,6 @@ class RMSprop(Optimizer):
         form("paper", RMSPROP_GRAVES_CENTERED, GRAVES, centered=True),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
@@ -212,13 +201,11 @@ class RMSprop(Optimizer):
         differentiable: bool = False,
         *,
         initial_scale: float = 0,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Ours],
     ) -> None: ...
 
 
+@completed
 class Adadelta(Optimizer):
     r"""AdaDelta: $\Delta\theta = -\frac{\mathrm{RMS}(\Delta\theta)}{\mathrm{RMS}(g)} g$.
 
@@ -230,6 +217,7 @@ class Adadelta(Optimizer):
     "lecture"   RMS(x) is δ + √(mean of x²)
     ==========  ==========================================================================
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = Adadelta(model.parameters(), rho=0.95)
     """
@@ -243,7 +231,6 @@ class Adadelta(Optimizer):
         form("tf1", ADADELTA_PUBLISHED, {"lr": 1e-3, "rho": 0.95, "eps": 1e-8}),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
@@ -254,15 +241,11 @@ class Adadelta(Optimizer):
         foreach: bool | None = None,
         *,
         capturable: bool = False,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class Adam(Optimizer):
     r"""Adam: $\theta \leftarrow \theta - \epsilon\,\hat{s}/(\sqrt{\hat{r}} + \delta)$.
 
@@ -278,6 +261,7 @@ class Adam(Optimizer):
     "lecture"   as the slide prints it, δ inside the root: $\epsilon\,\hat{s}/\sqrt{\hat{r} + \delta}$
     ==========  ==========================================================================
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = Adam(model.parameters(), lr=1e-3, betas=(0.9, 0.99), dialect="lecture")
     """
@@ -298,36 +282,32 @@ class Adam(Optimizer):
         form("tf1", ADAM_HAT, amsgrad=False, decoupled_weight_decay=False),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-3,
-        betas: tuple[Number, Number] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
         foreach: bool | None = None,
-        maximize: bool = False,
         capturable: bool = False,
-        differentiable: bool = False,
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
         eps_root: float = 0,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class AdamW(Adam):
     r"""Adam with weight decay beside the gradient: $\theta \leftarrow \theta - \epsilon\lambda\theta$, then Adam.
 
     Loshchilov & Hutter (2019), as torch has it: λ is multiplied by the rate. With dialect "paper" it is not: λ is
     multiplied by the share of the first rate that the scheduler has left. "keras" and "optax" as for `Adam`.
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = AdamW(model.parameters(), lr=1e-3, weight_decay=0.1)
     """
@@ -343,29 +323,24 @@ class AdamW(Adam):
     )
     fixed_options = {"decoupled_weight_decay": True}  # noqa: RUF012
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-3,
-        betas: tuple[Number, Number] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
         *,
-        maximize: bool = False,
         foreach: bool | None = None,
         capturable: bool = False,
-        differentiable: bool = False,
         fused: bool | None = None,
         eps_root: float = 0,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class NAdam(Optimizer):
     r"""NAdam: Adam whose step takes the momentum of the next step in advance (Dozat 2016).
 
@@ -378,6 +353,7 @@ class NAdam(Optimizer):
 
     ψ is `momentum_decay`. The product of all μ is kept in double precision; torch keeps it in its default dtype.
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = NAdam(model.parameters(), lr=1e-3, dialect="keras")
     """
@@ -391,28 +367,23 @@ class NAdam(Optimizer):
         form("paper", NADAM_PUBLISHED, decoupled_weight_decay=False),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         momentum_decay: float = 4e-3,
         decoupled_weight_decay: bool = False,
         *,
         foreach: bool | None = None,
-        maximize: bool = False,
         capturable: bool = False,
-        differentiable: bool = False,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class Adamax(Optimizer):
     r"""AdaMax: Adam with a decaying maximum $u$ of |g| in the root's place (Kingma & Ba 2015).
 
@@ -423,6 +394,7 @@ class Adamax(Optimizer):
     "paper"     no δ
     ==========  ==========================================================================
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = Adamax(model.parameters(), lr=2e-3)
     """
@@ -434,26 +406,21 @@ class Adamax(Optimizer):
         form("paper", ADAMAX_PUBLISHED),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         foreach: bool | None = None,
         *,
-        maximize: bool = False,
-        differentiable: bool = False,
         capturable: bool = False,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class RAdam(Optimizer):
     r"""RAdam: Adam whose rate adapts once the second moment can be trusted (Liu et al. 2020).
 
@@ -463,6 +430,7 @@ class RAdam(Optimizer):
     "paper"     no δ; rectified from $\rho_t > 4$ on
     ==========  ==========================================================================
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = RAdam(model.parameters(), lr=1e-3)
     """
@@ -474,40 +442,35 @@ class RAdam(Optimizer):
         form("paper", RADAM_PUBLISHED, decoupled_weight_decay=False),
     )
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         decoupled_weight_decay: bool = False,
         *,
         foreach: bool | None = None,
-        maximize: bool = False,
         capturable: bool = False,
-        differentiable: bool = False,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
+@completed
 class ASGD(Optimizer):
     r"""Averaged gradient descent: the state's `ax` is the mean of θ from step `t0` on (Polyak & Juditsky 1992).
 
     The rate of step t is $\epsilon / (1 + \lambda'\epsilon (t-1))^\alpha$, and θ shrinks by λ' times it. Both this
     rate and the mean's weight are kept in double precision; torch keeps them in its default dtype.
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = ASGD(model.parameters(), lr=0.1, t0=100)
     """
 
     forms = (form("torch", ASGD_RULE),)
 
-    @constructor
     def __init__(
         self,
         params: Params,
@@ -520,39 +483,31 @@ class ASGD(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
         capturable: bool = False,
-        *,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Ours],
     ) -> None: ...
 
 
+@completed
 class Rprop(Optimizer):
     r"""Rprop: only the gradient's signs count; each weight's step grows while its sign stays (Riedmiller & Braun 1993).
 
     `lr` is the first step's size. For whole batches: with noisy gradients the signs say little.
 
+    >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = Rprop(model.parameters(), lr=1e-3, step_sizes=(1e-6, 1.0))
     """
 
     forms = (form("torch", RPROP),)
 
-    @constructor
     def __init__(
         self,
         params: Params,
         lr: Number = 1e-2,
-        etas: tuple[float, float] = (0.5, 1.2),
-        step_sizes: tuple[float, float] = (1e-6, 50),
+        etas: Pair = (0.5, 1.2),
+        step_sizes: Pair = (1e-6, 50),
         *,
         capturable: bool = False,
         foreach: bool | None = None,
-        maximize: bool = False,
-        differentiable: bool = False,
-        dialect: str = "torch",
-        clip_norm: float | None = None,
-        ema: float | None = None,
-        zero_grad_after_step: bool = False,
+        **shell: Unpack[Shell],
     ) -> None: ...

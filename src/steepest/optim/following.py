@@ -1,20 +1,13 @@
 """An optimizer class for any rule."""
 
 import inspect
-from typing import Any
+from typing import Any, Unpack
 
 from steepest.optim.form import form
-from steepest.optim.optimizer import Optimizer, constructor
+from steepest.optim.optimizer import Optimizer
+from steepest.optim.shell import Shell
+from steepest.optim.signature import completed
 from steepest.rules import Rule
-
-_BESIDE = {
-    "maximize": False,
-    "differentiable": False,
-    "dialect": "torch",
-    "clip_norm": None,
-    "ema": None,
-    "zero_grad_after_step": False,
-}
 
 
 def following(rule: Rule) -> type[Optimizer]:
@@ -43,7 +36,7 @@ def following(rule: Rule) -> type[Optimizer]:
         kinds("self", kinds.POSITIONAL_OR_KEYWORD),
         kinds("params", kinds.POSITIONAL_OR_KEYWORD),
         *(kinds(h.name, kinds.POSITIONAL_OR_KEYWORD, default=h.default) for h in rule.hyperparameters),
-        *(kinds(name, kinds.KEYWORD_ONLY, default=value) for name, value in _BESIDE.items()),
+        kinds("shell", kinds.VAR_KEYWORD, annotation=Unpack[Shell]),
     ]
 
     def signature_only(self: Optimizer, params: Any) -> None: ...
@@ -51,7 +44,7 @@ def following(rule: Rule) -> type[Optimizer]:
     signature_only.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     facts = {
         "forms": (form("torch", rule),),
-        "__init__": constructor(signature_only),
+        "__init__": signature_only,
         "__doc__": rule.reference or rule.title,
     }
-    return type(rule.name, (Optimizer,), facts)
+    return completed(type(rule.name, (Optimizer,), facts))

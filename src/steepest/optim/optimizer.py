@@ -3,23 +3,19 @@
 The mathematics is elsewhere: a class says which rule it follows under which flags, the rule says the rest.
 """
 
-import functools
-import inspect
 import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch._compile import _disable_dynamo
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from steepest.kernels import state_dtype
-from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts, native
 from steepest.optim.options import (
-    ALIASES,
     arguments_of,
     beside_the_rule,
     check_flags,
@@ -30,51 +26,22 @@ from steepest.optim.options import (
     refuse_near_misses,
 )
 from steepest.optim.plan import AVERAGE, Counts, Followed, Member, Plan
+from steepest.optim.shell import OURS
 from steepest.rules import Rule
 from steepest.rules.rule import as_float
 
 THETA = "theta"
 # what a torch.optim state_dict does not hold
-OPTIONS_OF_OURS = {
-    "dialect": "torch",
-    "train_mode": True,
-    "clip_norm": None,
-    "ema": None,
-    "zero_grad_after_step": False,
-}
+OPTIONS_OF_OURS = {**{name: argument.default for name, argument in OURS.items()}, "train_mode": True}
 _GRADIENT = attrgetter("grad")
 PLANS_KEPT = 8  # for models whose parameters get gradients in turns
-
-
-Constructor = TypeVar("Constructor", bound=Callable[..., None])
-
-
-def constructor(signature_only: Constructor) -> Constructor:
-    """Turns a signature into the constructor: every argument but `params` becomes an option of the groups."""
-    signature = inspect.signature(signature_only)
-    names = list(signature.parameters)[2:]
-
-    @functools.wraps(signature_only)
-    def construct(self: "Optimizer", *args: Any, **kwargs: Any) -> None:
-        for key in kwargs:
-            if key not in signature.parameters:
-                meant = ALIASES[key] if ALIASES.get(key) in names else nearest(key, names)
-                hint = f"; did you mean {meant!r}?" if meant in names else f"; it takes {', '.join(names)}"
-                raise TypeError(f"{type(self).__name__} got an unexpected keyword argument {key!r}{hint}")
-        bound = signature.bind(self, *args, **kwargs)
-        given = frozenset(bound.arguments)
-        bound.apply_defaults()
-        options = dict(bound.arguments)
-        options.pop("self")
-        self._construct(options.pop("params"), options, given)
-
-    return cast(Constructor, construct)
 
 
 class Optimizer(torch.optim.Optimizer):
     """An optimizer that follows one of the update rules; a real `torch.optim.Optimizer`.
 
-    A subclass gives its signature (see `constructor`) and its `forms`: which rule in which dialect under which flags.
+    A subclass gives its signature (see `signature.completed`) and its `forms`: which rule in which dialect under
+    which flags.
     """
 
     forms: ClassVar[Sequence[Form]]

@@ -5,20 +5,9 @@ from typing import Any
 
 from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts
+from steepest.optim.shell import FLAGS, FLAGS_OR_NONE
 from steepest.rules import Hyperparameter, NotANumber, Rule
 from steepest.rules.facts import decay_rate, learning_rate
-
-FLAGS = (
-    "nesterov",
-    "amsgrad",
-    "centered",
-    "maximize",
-    "capturable",
-    "differentiable",
-    "decoupled_weight_decay",
-    "zero_grad_after_step",
-)
-FLAGS_OR_NONE = ("foreach", "fused")
 
 # arguments that bring several hyperparameters at once
 TOGETHER = {

@@ -1,0 +1,53 @@
+"""What every optimizer takes beside its rule's numbers, said once: type, default and meaning.
+
+Signatures, checks, help() and what a state_dict of torch.optim lacks are read from here.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints
+
+
+class Ours(TypedDict, total=False):
+    """What torch.optim lacks."""
+
+    dialect: Annotated[str, "torch", "whose form of the method, and whose defaults for all that is not given"]
+    clip_norm: Annotated[float | None, None, "scale all gradients so that their norm together is at most this"]
+    ema: Annotated[float | None, None, "share of the average of the weights that a step keeps; see averaged()"]
+    zero_grad_after_step: Annotated[bool, False, "set the gradients to 0 once they are used"]
+
+
+class Shell(Ours, total=False):
+    """All of it; a class that takes some of these by place writes them into its signature."""
+
+    maximize: Annotated[bool, False, "ascend: the step follows −g"]
+    differentiable: Annotated[bool, False, "autograd records the step"]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One of the shell's arguments."""
+
+    type: Any
+    default: Any
+    meaning: str
+
+
+def arguments(shell: type) -> dict[str, Argument]:
+    """The arguments that a TypedDict of the shell describes, by name."""
+    hints = get_type_hints(shell, include_extras=True)
+    return {name: Argument(*get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Annotated}
+
+
+OURS = arguments(Ours)
+SHELL = arguments(Shell)
+
+# the flags that only some classes have
+FLAGS = {
+    "nesterov": "Nesterov's form of the momentum",
+    "amsgrad": "divide by the largest second moment so far",
+    "centered": "divide by the deviation from the mean gradient",
+    "decoupled_weight_decay": "shrink θ beside the gradient, as AdamW does",
+    "capturable": "accepted and without effect",
+    **{name: argument.meaning for name, argument in SHELL.items() if argument.type is bool},
+}
+FLAGS_OR_NONE = dict.fromkeys(("foreach", "fused"), "accepted and without effect: one implementation serves all")
