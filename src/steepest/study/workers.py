@@ -6,7 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
         yield from (_numbered(number, unit, states) for number, unit in enumerate(units))
         return
     # joblib's advice to somebody who stops listening
-    warnings.filterwarnings("ignore", "[0-9]+ tasks which were still being processed", UserWarning)
+    warnings.filterwarnings("ignore", "[0-9]+ tasks (which were still|have been successfully)", UserWarning)
     # joblib's own hints know neither whole numbers here nor what return_as makes of the result
     parallel: Any = joblib.Parallel(
         n_jobs=processes,
@@ -71,13 +71,28 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
     )
     work = (joblib.delayed(_numbered)(number, unit, states) for number, unit in enumerate(units))
     try:
-        with closing(parallel(work)) as finished:
+        with _interrupts_held_back():
+            started = parallel(work)
+        with closing(started) as finished:
             yield from finished
     except TerminatedWorkerError:
         raise WorkerLost(
             "a process that trained was ended from outside, perhaps because memory ran out; "
             "the finished runs are kept: run the same command again, with --jobs 1 if memory is short"
         ) from None
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """An interrupt waits until the workers have been started; they never get one, not even before they can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _numbered(number: int, unit: Unit, states: Path | None) -> tuple[int, list[Result]]:
