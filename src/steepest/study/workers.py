@@ -84,7 +84,7 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """An interrupt waits until the workers have been started; they never get one, not even before they can ignore it."""
+    """An interrupt waits until the workers have been started; they never get one, not even before they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
