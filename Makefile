@@ -9,11 +9,12 @@ BENCH ?= step_time training_step beside_the_rule first_step sweep
 
 PACKAGE := pyproject.toml constraints.txt
 
-.PHONY: help race test docs agreement check format bench import-cost test-lowest kills clean
+.PHONY: help race test test-report docs agreement check format bench import-cost test-lowest kills clean
 
 help:
 	@echo "make race         build .venv, then race the optimizers on MNIST"
 	@echo "make test         build .venv, then run every check and every test"
+	@echo "make test-report  the report in a browser (chromium), judged by axe-core, which it fetches"
 	@echo "make check        the checks alone: style, format, types, imports"
 	@echo "make format       write the files in the house format"
 	@echo "make bench        every benchmark in turn: about ten minutes on an idle machine; BENCH=step_time for one"
@@ -29,6 +30,9 @@ race: $(VENV)/lab.installed
 
 test: check
 	$(VENV)/bin/python -m pytest -n $(WORKERS)
+
+test-report: $(VENV)/axe.min.js
+	$(VENV)/bin/python -m pytest -rs tests/test_page_in_a_browser.py
 
 docs: $(VENV)/dev.installed
 	$(VENV)/bin/python scripts/optimizers_page.py
@@ -71,6 +75,9 @@ $(VENV)/lab.installed: $(PACKAGE) | $(VENV)/bin/pip
 $(VENV)/dev.installed: $(PACKAGE) | $(VENV)/bin/pip
 	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[dev,peers]'
 	@touch $@ $(VENV)/lab.installed
+
+$(VENV)/axe.min.js: scripts/fetch_axe.py $(VENV)/dev.installed
+	$(VENV)/bin/python scripts/fetch_axe.py $@
 
 $(LOWEST)/dev.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/pip
 	$(LOWEST)/bin/python -m pip install -c constraints-lowest.txt -e '.[dev]'

@@ -2,11 +2,9 @@
 
 import csv
 import json
-import math
 import re
 import shutil
 import struct
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import fmean, stdev
@@ -14,13 +12,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from made_up_study import NAMES, final, four_contenders, journal, tuned
 from steepest import report
-from steepest.stopping import criteria
+from steepest.report.account import report as contents
+from steepest.report.page import render
 from steepest.study.contenders import CONTENDERS, Contender
-from steepest.study.protocol import Study, header
-from steepest.workloads import workload
+from steepest.study.journal import read
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VOID = {"meta", "input", "br", "hr", "img", "link"}
 AWKWARD = '<b>&"</script>'
 
@@ -80,7 +78,7 @@ def test_diverged_runs_are_counted_and_drawn(study):
 
 def test_a_value_on_the_edge_is_flagged(tmp_path):
     runs = [tuned("adam", place, 0.9 + 0.01 * place) for place in range(-3, 4)]
-    text = words_of(report.write(journal(tmp_path, ("adam",), runs)))
+    text = words_of(page_of(journal(tmp_path, ("adam",), runs)))
     assert "0.032 *" in text
     assert "The best value of adam is the largest that was tried" in text
 
@@ -134,7 +132,7 @@ def test_every_contender_is_named_in_the_picture_of_the_race(study):
 def test_names_are_escaped(tmp_path):
     odd = Contender(AWKWARD, "adam")
     runs = [tuned(odd, place, 0.9) for place in range(3)] + [final(odd, n, 0.9) for n in range(2)]
-    path = report.write(journal(tmp_path, (odd,), runs))
+    path = page_of(journal(tmp_path, (odd,), runs))
     outline = Outline()
     outline.feed(path.read_text(encoding="utf-8"))
     assert outline.open == []
@@ -144,7 +142,7 @@ def test_names_are_escaped(tmp_path):
 
 
 def test_one_contender_one_seed(tmp_path):
-    path = report.write(journal(tmp_path, ("adam",), [tuned("adam", 0, 0.9), final("adam", 0, 0.91)]))
+    path = page_of(journal(tmp_path, ("adam",), [tuned("adam", 0, 0.9), final("adam", 0, 0.91)]))
     text = words_of(path)
     assert "Alone in the race, adam at 0.001 reaches a test accuracy of 91.00 % (one seed)." in text
     assert "nan" not in text.lower().replace("nanc", "")
@@ -158,13 +156,13 @@ def test_no_final_runs_yet(tmp_path):
 
 
 def test_no_runs_yet(tmp_path):
-    assert "No run has finished yet." in words_of(report.write(journal(tmp_path, ("adam", "sgd"), [])))
+    assert "No run has finished yet." in words_of(page_of(journal(tmp_path, ("adam", "sgd"), [])))
 
 
 def test_everything_diverged(tmp_path):
     runs = [tuned(name, place, diverged=True) for name in ("adam", "sgd") for place in range(3)]
     runs += [final(name, n, diverged=True) for name in ("adam", "sgd") for n in range(2)]
-    path = report.write(journal(tmp_path, ("adam", "sgd"), runs))
+    path = page_of(journal(tmp_path, ("adam", "sgd"), runs))
     assert {row[0]: row[-1] for row in tables(path)[0]} == {
         "Contender": "Diverged runs",
         "adam": "5 of 5",
@@ -175,19 +173,19 @@ def test_everything_diverged(tmp_path):
 def test_a_run_that_diverges_at_its_first_step(tmp_path):
     lost = final("adam", 0, diverged=True)
     lost["curve"] = {"step": [1], "pass": [1 / 391], "seconds": [0.001], "train_loss": [None]}
-    path = report.write(journal(tmp_path, ("adam", "sgd"), [lost, final("sgd", 0, 0.9), final("sgd", 1, 0.91)]))
+    path = page_of(journal(tmp_path, ("adam", "sgd"), [lost, final("sgd", 0, 0.9), final("sgd", 1, 0.91)]))
     assert [row["contender"] for row in charts(path)["data"]["training-diverged"]] == ["adam"]
 
 
 def test_a_metric_that_is_no_share_is_drawn(tmp_path):
     runs = [tuned("adam", 0, -3.0), final("adam", 0, -3.0), final("adam", 1, -2.5)]
-    assert len(charts(report.write(journal(tmp_path, ("adam",), runs)))["data"]["test-accuracy"]) == 2
+    assert len(charts(page_of(journal(tmp_path, ("adam",), runs)))["data"]["test-accuracy"]) == 2
 
 
 def test_the_same_journal_gives_the_same_page(study, tmp_path):
     folder, _ = study
     shutil.copy(folder / "journal.jsonl", tmp_path)
-    assert charts(report.write(tmp_path))["data"] == charts(folder / "report.html")["data"]
+    assert charts(page_of(tmp_path))["data"] == charts(folder / "report.html")["data"]
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):
@@ -195,35 +193,10 @@ def test_a_folder_without_a_study_is_refused(tmp_path):
         report.write(tmp_path)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_draws_all_charts(page, tmp_path, scheme):
-    dark = ["--force-dark-mode"] if scheme == "dark" else []
-    quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    quiet += " --disable-component-update --disable-sync --enable-logging=stderr --window-size=390,800"
-    task = [f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000", "--dump-dom", page.as_uri()]
-    command = [str(CHROMIUM), *quiet.split(), *dark, *task]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert 'data-charts="drawn"' in result.stdout
-    assert len(re.findall(r'<svg[^>]*class="marks"', result.stdout)) == 9
-    assert "CONSOLE" not in result.stderr
-
-
-# A study made up by hand: three contenders learn, the rate three places up makes SGD diverge.
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    names = ("sgd", "momentum", "adadelta", "adam")
-    best = {"sgd": 0.965, "momentum": 0.9779, "adadelta": 0.97, "adam": 0.978}
-    right = {"sgd": 0, "momentum": 0, "adadelta": 1, "adam": 0}
-    runs = [
-        tuned(name, place, best[name] - 0.01 * (place - right[name]) ** 2, diverged=(name, place) == ("sgd", 3))
-        for name in names
-        for place in range(-3, 4)
-    ]
-    runs += [final(name, n, best[name] + 0.0011 * n, place=right[name]) for name in names for n in range(3)]
-    folder = journal(tmp_path_factory.mktemp("study"), names, runs)
+    runs = four_contenders()
+    folder = journal(tmp_path_factory.mktemp("study"), NAMES, runs)
     report.write(folder)
     return folder, runs
 
@@ -233,62 +206,10 @@ def page(study):
     return study[0] / "report.html"
 
 
-def contender(who: str | Contender) -> Contender:
-    return who if isinstance(who, Contender) else CONTENDERS[who]
-
-
-def journal(folder: Path, who, runs) -> Path:
-    entrants = tuple(contender(one) for one in who)
-    settings = Study(workload("mnist-softmax"), entrants, criteria(["passes=5"]), batch_size=128)
-    lines = [header(settings), *runs]
-    text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-    (folder / "journal.jsonl").write_text(text, encoding="utf-8")
-    return folder
-
-
-def tuned(who, place: int, accuracy: float = 0.1, diverged: bool = False) -> dict:
-    return made_up(contender(who), "tune", 11, place, 2, accuracy, diverged)
-
-
-def final(who, number: int, accuracy: float = 0.1, diverged: bool = False, place: int = 0) -> dict:
-    made = made_up(contender(who), "final", 100 - number, place, 5, accuracy, diverged)
-    return made | {"test_acc": made["val_acc"]}
-
-
-def made_up(who: Contender, phase: str, seed: int, place: int, passes: int, accuracy: float, diverged: bool) -> dict:
-    ends = [i * 20 for i in range(1, (2 if diverged else 20 * passes) + 1)]
-    losses = [2.3 * math.exp(-step / 800) + 0.001 * place**2 for step in ends]
-    accuracies = [0.1, *(accuracy - 0.2 / (k * k) + 0.2 / passes**2 for k in range(1, passes + 1))]
-    if diverged:
-        losses[-1], accuracies = None, [0.1]
-    return {
-        "kind": "trial",
-        "key": f"{who.name} {phase} {seed} {place}",
-        "phase": phase,
-        "contender": who.name,
-        "hyperparameters": who.hyperparameters(who.value(place)),
-        "seed": seed,
-        "curve": {
-            "step": ends,
-            "pass": [step / 400 for step in ends],
-            "seconds": [step * 0.001 for step in ends],
-            "train_loss": losses,
-        },
-        "validation": {
-            "pass": list(range(len(accuracies))),
-            "accuracy": accuracies,
-            "loss": [2.3 * (1 - a) for a in accuracies],
-        },
-        "train_loss": 2.3 if diverged else losses[-1],
-        "val_acc": accuracies[-1],
-        "val_loss": 2.3 * (1 - accuracies[-1]),
-        "test_acc": None,
-        "steps": ends[-1],
-        "ms_per_step": 1.0 + 0.01 * seed,
-        "diverged": diverged,
-        "diverged_step": ends[-1] if diverged else None,
-        "stopped_by": "diverged" if diverged else f"passes={passes}",
-    }
+def page_of(folder: Path) -> Path:
+    """The page alone, without the pictures and files beside it."""
+    (folder / "report.html").write_text(render(contents(read(folder))), encoding="utf-8")
+    return folder / "report.html"
 
 
 # Reading what was written.

@@ -38,13 +38,13 @@ def code(contender: Mapping[str, Any], run: Run) -> str:
     optimizer, options = recipe(contender["method"], contender.get("options"), **run["hyperparameters"])
     arguments = ", ".join(f"{name}={_literal(value)}" for name, value in _told(optimizer, options))
     batch = f"{run['batch_size']} examples" if run.get("batch_size") else "all examples"
-    imports = ["from steepest import optim"]
+    imports = ["optim"]
     lines = [f"optimizer = optim.{optimizer.__name__}(model.parameters(), {arguments})  # {batch} a step"]
     if contender["schedule"] != "constant":
         made = _schedule(contender["schedule"], run)
-        imports.append("from steepest import schedules")
+        imports.append("schedules")
         lines.append(f"scheduler = optim.lr_scheduler.ScheduledLR(optimizer, {made})  # step it after the optimizer")
-    return "\n".join([*imports, "", *lines]) + "\n"
+    return "\n".join([f"from steepest import {', '.join(imports)}", "", *lines]) + "\n"
 
 
 def _told(optimizer: type, options: Mapping[str, Any]) -> list[tuple[str, Any]]:
