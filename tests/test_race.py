@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from small import SMALL
+from small import LINE, SMALL
 from steepest import report
 from steepest.cli import main
 from steepest.cli.race_progress import Clock
 from steepest.rules import METHODS
 from steepest.schedules import SCHEDULES
+from steepest.study import budget, read
 from steepest.study import race as run_race
-from steepest.study.protocol import Status, called_for, plan
+from steepest.study.protocol import RATES, SEEDS, Status, called_for, plan
 from steepest.workloads import WORKLOADS, Data, workload
 from steepest.workloads.mnist import digits
 
@@ -201,3 +202,29 @@ def test_list_prints_equations_that_a_terminal_can_show(capsys):
     out = capsys.readouterr().out
     assert "θ ← θ − ε ŝ/(√r\u0302 + δ)" in out
     assert "\\" not in out
+
+
+def test_help_names_the_defaults_that_hold(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    main(["race", "--help"])
+    said = {line.split()[1]: line for line in capsys.readouterr().out.splitlines() if "--" in line}
+    assert f"[default: ({RATES})]" in said["--trials,--rates"]
+    assert f"[default: ({SEEDS})]" in said["--seeds"]
+    assert f"or {budget.PASSES})]" in said["--passes"]
+    assert f"has {budget.TUNING_SHARE:g} of them" in said["--passes"]
+
+
+def test_a_first_impression_is_one_pass_unless_there_is_a_budget(tiny, tmp_path):
+    quick = ["race", "small", "--quick", "--rates", "1", "--seeds", "1", "--jobs", "1", "-o", "sgd"]
+    assert main([*quick, "--out", "a"]) == 0
+    assert main([*quick, "--out", "b", "--until", "steps=20"]) == 0
+    assert main([*quick, "--out", "c", "--steps", "20"]) == 0
+    assert [read(tmp_path / f).header["settings"]["until"] for f in "abc"] == [["passes=1"], ["steps=20"], ["steps=20"]]
+
+
+def test_a_metric_that_is_no_share_is_no_percentage(tiny, capsys, monkeypatch):
+    monkeypatch.setitem(WORKLOADS, "small", LINE)
+    assert main([*tiny, "-o", "sgd"]) == 0
+    out, err = capsys.readouterr()
+    assert "%" not in out + err
+    assert "metric" in out

@@ -1,4 +1,4 @@
-"""When a run ends: after so many passes or steps, or at a target; the first criterion met ends it.
+"""When a run ends: after so many passes, steps or seconds, or at a target; the first criterion met ends it.
 
 >>> criteria(["passes=5,loss=0.1"])
 (Criterion(quantity='passes', limit=5.0), Criterion(quantity='loss', limit=0.1))
@@ -13,10 +13,11 @@ from steepest.names import unknown
 QUANTITIES = {
     "passes": "passes over the training examples",
     "steps": "updates of the weights",
+    "seconds": "training time; turned into steps before anything trains, so that the clock decides nothing later",
     "loss": "training loss, the mean over the batches since the last point of the curve, at or below",
     "gradient-norm": "norm of the batch's gradient, the mean over the same batches, at or below",
 }
-BUDGETS = ("passes", "steps")
+BUDGETS = ("passes", "steps", "seconds")
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,18 @@ class Criterion:
         """Whether every run meets it sooner or later."""
         return self.quantity in BUDGETS
 
+    def in_steps(self, seconds_a_step: float) -> "Criterion":
+        """Seconds as the steps that fit into them, at least one; any other criterion as it is.
+
+        >>> Criterion("seconds", 2).in_steps(seconds_a_step=0.004)
+        Criterion(quantity='steps', limit=500)
+        """
+        if self.quantity != "seconds":
+            return self
+        return Criterion("steps", max(1, math.floor(self.limit / seconds_a_step)))
+
     def met(self, progress: Progress) -> bool:
-        """Whether the run ends here; False for a NaN."""
+        """Whether the run ends here; False for a NaN. Seconds have become steps before."""
         value = getattr(progress, self.quantity.replace("-", "_"))
         # passes are a rounded quotient of steps
         return value >= self.limit * (1 - 1e-9) if self.is_budget else value <= self.limit
@@ -88,7 +99,8 @@ def steps_allowed(until: Iterable[Criterion], steps_a_pass: int) -> int:
 
     Raises ValueError when there is none: the run might never end.
     """
-    budgets = [c.limit * (steps_a_pass if c.quantity == "passes" else 1) for c in until if c.is_budget]
+    a_unit = {"passes": steps_a_pass, "steps": 1}
+    budgets = [c.limit * a_unit[c.quantity] for c in until if c.quantity in a_unit]
     if not budgets:
         raise ValueError("the run might never end: add passes=NUMBER or steps=NUMBER to its stopping criteria")
     return math.ceil(min(budgets))

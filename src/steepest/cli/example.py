@@ -29,7 +29,7 @@ workload = steepest.workload(
     loss=nn.functional.cross_entropy,  # (outputs, targets) → the mean loss of a batch
     metric=lambda outputs, targets: (outputs.argmax(dim=1) == targets).float().mean(),  # what is wanted high
     batch_size=32,
-    until="passes=20",  # the budget of a final run; steps=NUMBER is possible too
+    until="passes=20",  # the budget of a final run; or steps=NUMBER, or seconds=NUMBER
     targets=[0.9, 0.98],  # on the validation split: who gets there first?
     title="Two spirals",
 )

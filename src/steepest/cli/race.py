@@ -9,7 +9,7 @@ import typer
 from steepest.cli.common import Json, Out, Seed, console, out_folder, print_json, progress
 
 if TYPE_CHECKING:
-    from steepest.study import Outcome, Study
+    from steepest.study import Journal, Outcome, Study
 
 __all__ = ["race"]
 
@@ -38,19 +38,31 @@ def race(
     ] = None,
     passes: Annotated[
         float | None,
-        typer.Option(help="Passes over the data in a final run; a tuning run has 0.4 of them.", show_default="5"),
+        typer.Option(
+            help="Passes over the data in a final run; a tuning run has 0.4 of them.",
+            show_default="the workload's own, or 10",
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Or steps of a final run.", show_default=False)] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="Or seconds of training: as many steps as each contender makes in them, timed once before the race.",
+            show_default=False,
+        ),
     ] = None,
     until: Annotated[
         list[str] | None,
         typer.Option(
             metavar="WHAT=NUMBER,…",
-            help="When a run ends: passes, steps, loss or gradient-norm; the first one met.",
+            help="When a run ends: passes, steps, seconds, loss or gradient-norm; the first one met.",
+            show_default=False,
         ),
     ] = None,
     rates: Annotated[
-        int | None, typer.Option("--trials", "--rates", help="Trials of each contender while tuning.", show_default="7")
+        int | None, typer.Option("--trials", "--rates", help="Trials of each contender while tuning.", show_default="9")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Fresh seeds of the final runs.", show_default="3")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Fresh seeds of the final runs.", show_default="5")] = None,
     seed: Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="A first impression: final runs of one pass.")] = False,
     thorough: Annotated[
@@ -68,12 +80,14 @@ def race(
     from steepest import report
     from steepest.study import DEFAULT, carry_out, plan
     from steepest.study.asked import asked
+    from steepest.study.budget import limited
     from steepest.study.journal import read
 
     if quick and thorough:
         raise ValueError("--quick and --thorough exclude each other; leave one out")
-    settings = {"passes": passes, "rates": rates, "seeds": seeds}
-    preset = {**(QUICK if quick else {}), **(THOROUGH if thorough else {})}
+    budgets = {"passes": passes, "steps": steps, "seconds": seconds}
+    preset = THOROUGH if thorough else QUICK if quick and not limited(until or (), **budgets) else {}
+    settings = {**budgets, "rates": rates, "seeds": seeds}
     given = {**preset, **{name: value for name, value in settings.items() if value is not None}}
     who = DEFAULT if optimizers is None else asked(optimizers)
     names = list(dict.fromkeys(workloads or ["mnist"]))
@@ -90,7 +104,7 @@ def race(
             continue
         if len(studies) > 1:
             console().print(f"[bold]{study.workload.title}[/]")
-        _show(outcome, page, " ".join(report.verdict(read(folder))))
+        _show(outcome, page, read(folder))
     if as_json:
         print_json(found if len(studies) > 1 else next(iter(found.values())))
 
@@ -106,12 +120,14 @@ def _watching(folder: Path) -> AbstractContextManager[Any]:
     return watching(progress(), folder)
 
 
-def _show(outcome: "Outcome", page: Path, verdict: str) -> None:
+def _show(outcome: "Outcome", page: Path, journal: "Journal") -> None:
+    from steepest import report
     from steepest.cli.race_table import notes, result_table
+    from steepest.report.data import shares
 
     screen = console()
-    screen.print(result_table(outcome.rows, screen.width))
+    screen.print(result_table(outcome.rows, screen.width, shares(journal.runs)))
     for note in notes(outcome.rows):
         screen.print(f"[dim]{note}[/]")
-    screen.print(verdict, highlight=False)
+    screen.print(" ".join(report.verdict(journal)), highlight=False, markup=False)
     screen.print(f"The report: {page}", soft_wrap=True)

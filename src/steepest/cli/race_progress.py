@@ -13,6 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from steepest.report import words
+from steepest.report.data import shares
 from steepest.study import Contender, Status
 from steepest.study.journal import Run
 from steepest.study.summary import best_of
@@ -116,7 +118,8 @@ def _line(status: Status, clock: Clock) -> str:
     if run["diverged"]:
         came = f"diverged at step {run['diverged_step']}"
     else:
-        came = f"validation {100 * run['val_acc']:.2f} %, training loss {run['train_loss']:.4g}"
+        validation = words.metric(run["val_acc"], shares(status.journal.runs))
+        came = f"validation {validation}, training loss {run['train_loss']:.4g}"
     return f"{clock.done}/{len(status.trials)} {phase}: {what}: {came} ({clock})"
 
 
@@ -143,7 +146,7 @@ def _table(status: Status) -> Table:
     table.add_column("contender", no_wrap=True)
     table.add_column("values tried", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
-    table.add_column("validation %", justify="right", no_wrap=True)
+    table.add_column("validation", justify="right", no_wrap=True)
     table.add_column("final runs", no_wrap=True)
     table.add_column("ms a step", justify="right", no_wrap=True)
     for contender in status.study.contenders:
@@ -167,7 +170,7 @@ def _row(status: Status, contender: Contender) -> list[str | Text]:
         contender.name,
         _signs(tuning, done, best),
         f"{letter}{best['hyperparameters'][contender.tunes]:g}" if best else "",
-        f"{100 * best['val_acc']:.2f}" if best else "",
+        words.metric(best["val_acc"], shares(status.journal.runs)) if best else "",
         _signs(finals, done, None) if finals else Text("· " * status.study.seeds, style="dim"),
         f"{min(run['ms_per_step'] for run in done.values()):.3g}" if done else "",
     ]

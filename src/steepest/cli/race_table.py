@@ -13,14 +13,15 @@ ROOMY = 90
 LETTERS = {"lr": "ε", "eps": "δ"}
 
 
-def result_table(rows: Sequence[Row], width: int = ROOMY) -> Table:
-    """A row a contender, in the order given, for a terminal of so many columns."""
+def result_table(rows: Sequence[Row], width: int = ROOMY, shares: bool = True) -> Table:
+    """A row a contender, in the order given, for a terminal of so many columns; shares are shown as percentages."""
+    metric, estimate = ("accuracy %", _percent) if shares else ("metric", _number)
     space = 1 if width >= ROOMY else 0
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, space, 0, 0), header_style="bold")
     table.add_column("contender", no_wrap=True)
     for title in (
-        "test\naccuracy %",
-        "validation\naccuracy %",
+        f"test\n{metric}",
+        f"validation\n{metric}",
         "training\nloss",
         "chosen\nrate",
         "ms a\nstep",
@@ -29,8 +30,8 @@ def result_table(rows: Sequence[Row], width: int = ROOMY) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for i, row in enumerate(rows):
         cells = (
-            _percent(row.test_acc),
-            _percent(row.val_acc),
+            estimate(row.test_acc),
+            estimate(row.val_acc),
             _number(row.train_loss),
             _choice(row),
             words.number(row.ms_per_step),
@@ -43,7 +44,7 @@ def result_table(rows: Sequence[Row], width: int = ROOMY) -> Table:
 def notes(rows: Sequence[Row]) -> Iterator[str]:
     """What to know about the table, in sentences."""
     if seeds := max((row.finals for row in rows), default=0):
-        yield f"Means ± standard deviations over {seeds} fresh seed{'s'[: seeds != 1]}; the best test accuracy first."
+        yield f"Means ± standard deviations over {seeds} fresh seed{'s'[: seeds != 1]}; the best test result first."
     for row in rows:
         if row.lr is None and row.value is not None:
             letter = LETTERS.get(row.tunes, row.tunes)

@@ -41,7 +41,7 @@ def report(journal: Journal) -> Report:
         table=_table(results, contenders),
         notes=tuple(_notes(runs, results)),
         sections=found,
-        method=method(journal.header, results),
+        method=method(journal.header, results, journal.times),
         entrants=entrants(journal.header["contenders"]),
         environment=environment(journal.header),
         footer="Made by steepest from the study’s journal alone. Nothing on this page is loaded from a network.",

@@ -6,9 +6,10 @@ from typing import Any
 from steepest.report import words
 from steepest.report.contents import Table, TableRow, table
 from steepest.report.figures import called
+from steepest.stopping import criteria
 from steepest.study.summary import Row as Result
 
-BUDGETS = {"passes": "pass", "steps": "step"}
+BUDGETS = {"passes": "pass", "steps": "step", "seconds": "second"}
 SETTINGS = {
     "batch_size": "Batch size",
     "rates": "Values tried at first",
@@ -19,10 +20,11 @@ SETTINGS = {
 }
 
 
-def method(header: Mapping[str, Any], results: Sequence[Result]) -> dict[str, str]:
-    """How the race was run: paragraphs by their headings."""
+def method(header: Mapping[str, Any], results: Sequence[Result], times: Mapping[str, float]) -> dict[str, str]:
+    """How the race was run: paragraphs by their headings. times: seconds a step, where they set the budget."""
     settings = header["settings"]
     return {
+        **({"The budget": _steps_in_time(settings["until"], times)} if times else {}),
         "Tuning": (
             f"Each contender tried {_trials(results)} on a logarithmic grid of its tuned hyperparameter, one run each "
             f"up to {_until(settings['tuning_until'])}. The value with the highest validation accuracy was kept. While "
@@ -43,6 +45,15 @@ def method(header: Mapping[str, Any], results: Sequence[Result]) -> dict[str, st
         ),
         "The clock": "Only steps are timed; warm-up and evaluation are left out. Every run computes on one thread.",
     }
+
+
+def _steps_in_time(until: Sequence[str], times: Mapping[str, float]) -> str:
+    budget = min((c for c in criteria(until) if c.quantity == "seconds"), key=lambda c: c.limit)
+    steps = words.listed([f"{budget.in_steps(each).limit:.0f} of {name}" for name, each in times.items()])
+    return (
+        f"{_criterion(*str(budget).split('='))} of training became as many steps as each makes in that time: {steps}. "
+        "Before the race each one’s step was timed by itself, in turns; from then on the clock decided nothing."
+    )
 
 
 def _trials(results: Sequence[Result]) -> str:

@@ -28,12 +28,14 @@ class FolderBusy(OSError):
 
 @dataclass
 class Journal:
-    """A study's header, its finished runs, and what was decided about which trials train together."""
+    """A study's header, its finished runs, what was decided about which trials train together, and, for a budget of
+    time, the seconds that a step of each contender takes alone."""
 
     path: Path
     header: Mapping[str, Any]
     runs: list[Run] = field(default_factory=list)
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
+    times: Mapping[str, float] = field(default_factory=dict)
 
     def append(self, run: Run) -> None:
         """Write the run's line; when this returns, it is on the disk."""
@@ -45,6 +47,11 @@ class Journal:
         for unit in units:
             _write(self.path, {"kind": "unit", **unit})
             self.decisions.append(unit)
+
+    def time(self, seconds_a_step: Mapping[str, float]) -> None:
+        """Write down how long a step of each contender takes, before any number of steps follows from it."""
+        _write(self.path, {"kind": "times", "seconds_a_step": seconds_a_step})
+        self.times = seconds_a_step
 
     @property
     def keys(self) -> set[str]:
@@ -95,8 +102,9 @@ def _continued(folder: Path, header: Mapping[str, Any]) -> Journal:
 
 
 def _journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Journal:
-    of_kind = {kind: [line for line in lines if line.get("kind") == kind] for kind in ("trial", "unit")}
-    return Journal(path, lines[0], of_kind["trial"], of_kind["unit"])
+    of_kind = {kind: [line for line in lines if line.get("kind") == kind] for kind in ("trial", "unit", "times")}
+    times = of_kind["times"][0]["seconds_a_step"] if of_kind["times"] else {}
+    return Journal(path, lines[0], of_kind["trial"], of_kind["unit"], times)
 
 
 def read(folder: Path | str) -> Journal:

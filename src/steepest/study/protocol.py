@@ -5,12 +5,11 @@ next is a function of the finished runs alone, so an interrupted race continues 
 """
 
 import json
-import math
 import os
 import platform
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +18,8 @@ from typing import Any
 import torch
 
 from steepest import strict_json
-from steepest.stopping import Criterion, criteria
+from steepest.stopping import Criterion
+from steepest.study import budget
 from steepest.study.asked import asked
 from steepest.study.contenders import CONTENDERS, DEFAULT, Contender, first_places, more_places
 from steepest.study.journal import FORMAT, Journal, Run, opened
@@ -33,8 +33,7 @@ from steepest.workloads import Workload, workload
 from steepest.workloads.own import check
 from steepest.workloads.randomness import derive, isolated, reseed
 
-PASSES, RATES, SEEDS = 10, 9, 5
-TUNING_SHARE = 0.4  # of a final run's budget
+RATES, SEEDS = 9, 5
 EXTENSIONS, POINTS_AN_EXTENSION = 2, 2
 RUNGS = range(1, 6)
 
@@ -46,6 +45,7 @@ class Study:
     rates   values that each contender tries at first
     seeds   fresh seeds on which each runs with the value chosen
     seed    everything random follows from it
+    times   seconds that a step of each contender takes alone, once they are known; only a time budget needs them
     """
 
     workload: Workload
@@ -55,6 +55,7 @@ class Study:
     rates: int = RATES
     seeds: int = SEEDS
     seed: int = 0
+    times: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("rates", 1), ("seeds", 1), ("seed", 0)):
@@ -86,8 +87,8 @@ class Study:
 
     @property
     def tuning_until(self) -> tuple[Criterion, ...]:
-        """The stopping criteria while tuning: the targets stay, the budget is a share."""
-        return tuple(replace(c, limit=_share(c.limit)) if c.is_budget else c for c in self.until)
+        """The stopping criteria while tuning."""
+        return budget.while_tuning(self.until)
 
     def tuning(self, contender: Contender, place: int) -> Trial:
         """The trial of the value at this place of the contender's grid."""
@@ -113,7 +114,7 @@ class Study:
             method=contender.method,
             hyperparameters=hyperparameters,
             seed=seed,
-            until=until,
+            until=tuple(c.in_steps(self.times[contender.name]) if c.quantity == "seconds" else c for c in until),
             schedule=contender.schedule,
             batch_size=None if contender.whole_pass else contender.batch_size or self.batch_size,
             final=final,
@@ -125,10 +126,6 @@ def refuse_unless_whole(name: str, value: Any, least: int) -> None:
     """Raises ValueError for anything but a whole number that is large enough."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"Invalid {name}: {value!r}; allowed is a whole number, {least} or above")
-
-
-def _share(limit: float) -> float:
-    return min(limit, float(math.ceil(limit * TUNING_SHARE)))
 
 
 @dataclass(frozen=True)
@@ -187,6 +184,8 @@ def race(
     folder: Path | str | None = None,
     until: Iterable[str] = (),
     passes: float | None = None,
+    steps: int | None = None,
+    seconds: float | None = None,
     rates: int = RATES,
     seeds: int = SEEDS,
     batch_size: int | None = None,
@@ -200,8 +199,8 @@ def race(
     who         contenders or their names
     folder      where the journal lies; `steepest-race-NAME` unless given
     until       stopping criteria of the final runs, such as "loss=0.1"; the first one met ends a run
-    passes      the budget of a final run, unless `until` has one; the workload's own, or 5, unless given; a tuning run
-                has 0.4 of it
+    passes      the budget of a final run: passes over the data, or `steps`, or `seconds` of training, the first one met
+                if several are given; the workload's own budget, or 10 passes, unless given; a tuning run has 0.4 of it
     rates       values that each contender tries; more for all when the best of one lies at the end of its grid
     seeds       final runs of each
     batch_size  examples a step, 1 to all; the workload's own unless given
@@ -210,7 +209,8 @@ def race(
 
     Raises ValueError for bad input, `FolderBusy` when another process works on the folder.
     """
-    study = plan(what, who, until=until, passes=passes, rates=rates, seeds=seeds, batch_size=batch_size, seed=seed)
+    budgets = {"until": until, "passes": passes, "steps": steps, "seconds": seconds}
+    study = plan(what, who, **budgets, batch_size=batch_size, rates=rates, seeds=seeds, seed=seed)
     return carry_out(study, folder, jobs, watch)
 
 
@@ -225,7 +225,18 @@ def carry_out(
         refuse_unless_whole("jobs", jobs, 1)
     folder = Path(folder if folder is not None else study.folder)
     with opened(folder, header(study)) as journal:
+        study = timed(study, journal)
         return Outcome(folder, tuple(_run(study, journal, jobs, watch)))
+
+
+def timed(study: Study, journal: Journal) -> Study:
+    """The study with the time of each contender's step, where its budget is one of time: measured once, then kept."""
+    if not budget.is_timed(study.until):
+        return study
+    if not journal.times:
+        any_budget = replace(study, until=(Criterion("steps", 1000),))
+        journal.time(budget.times([any_budget.tuning(c, 0) for c in study.contenders]))
+    return replace(study, times=journal.times)
 
 
 def plan(
@@ -234,8 +245,10 @@ def plan(
     *,
     until: Iterable[str] = (),
     passes: float | None = None,
+    steps: int | None = None,
+    seconds: float | None = None,
     batch_size: int | None = None,
-    **settings: int,
+    **settings: Any,
 ) -> Study:
     """The study that `race` runs, its input checked."""
     chosen = workload(what) if isinstance(what, str) else what
@@ -247,10 +260,7 @@ def plan(
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"two different contenders are called {twice!r}; each needs a name of its own")
     _try_optimizers(rows)
-    ends = criteria(until)
-    if not any(c.is_budget for c in ends):
-        own = criteria([chosen.until]) if passes is None else ()
-        ends = (*(own or (Criterion("passes", PASSES if passes is None else passes),)), *ends)
+    ends = budget.ends(chosen, until, passes=passes, steps=steps, seconds=seconds)
     if batch_size is not None:
         _refuse_batch(batch_size, chosen)
     size = chosen.batch_size if batch_size is None else batch_size

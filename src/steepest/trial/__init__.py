@@ -10,6 +10,18 @@
 from steepest.trial.alone import Alone, run, threads
 from steepest.trial.decision import decide, recall
 from steepest.trial.specification import Columns, Result, Trial
-from steepest.trial.unit import Unit, carry_out
+from steepest.trial.unit import Unit, carry_out, seconds_a_step
 
-__all__ = ["Alone", "Columns", "Result", "Trial", "Unit", "carry_out", "decide", "recall", "run", "threads"]
+__all__ = [
+    "Alone",
+    "Columns",
+    "Result",
+    "Trial",
+    "Unit",
+    "carry_out",
+    "decide",
+    "recall",
+    "run",
+    "seconds_a_step",
+    "threads",
+]

@@ -12,7 +12,7 @@ from steepest.trial import saved
 from steepest.trial.alone import Alone, undisturbed, warm_up
 from steepest.trial.course import Record, follow
 from steepest.trial.specification import Result, Trial
-from steepest.trial.stacked import Stacked, paces
+from steepest.trial.stacked import Stacked, pace, paces
 
 ALONE, STACKED = "alone", "stacked"
 SECONDS_BETWEEN_SAVES = 30.0
@@ -49,6 +49,12 @@ def carry_out(unit: Unit, state: Path | None = None) -> list[Result]:
     """
     with undisturbed():
         return _train(unit, state)
+
+
+def seconds_a_step(trial: Trial) -> float:
+    """How long a step of a trial takes when it trains by itself, measured on a few."""
+    with undisturbed():
+        return pace(Alone(trial))
 
 
 def _train(unit: Unit, path: Path | None) -> list[Result]:

@@ -47,7 +47,7 @@ def workload(
     metric       (outputs, targets) → the mean of what is wanted high; unless given, the accuracy for cross_entropy and
                  minus the loss for any other loss
     batch_size   examples a step
-    until        the budget of a final run, such as "passes=10" or "steps=2000"
+    until        the budget of a final run, such as "passes=10", "steps=2000" or "seconds=60"
     targets      values of the metric on the validation split whose time is of interest
     name, title  as the folder and people call it
 

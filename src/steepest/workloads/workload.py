@@ -64,7 +64,7 @@ class Workload:
     loss         (outputs, targets) → the mean loss over the rows
     metric       (outputs, targets) → the mean over the rows of what is wanted high
     batch_size   examples a step, unless a study says otherwise
-    until        the budget of a final run, such as "passes=10" or "steps=2000", unless a study says otherwise
+    until        the budget of a final run, such as "passes=10" or "seconds=60", unless a study says otherwise
     targets      values of the metric on the validation split whose time is of interest, fixed in advance
     source       how another process gets it where its functions cannot travel: a function and its arguments, of which
                  the first is a hash of the file that they come from
