@@ -44,8 +44,8 @@ def same_bits(a, b):
     return bool(((a == b) & (a.signbit() == b.signbit()) | (a.isnan() & b.isnan())).all())
 
 
-def case(rule, dtype, n=1003, seed=0, **options):
-    wide = state_dtype(dtype)
+def case(rule, dtype, n=1003, seed=0, slots_in=None, **options):
+    wide = slots_in or state_dtype(dtype)
     parameter, gradient = wild_numbers(n, dtype, seed), wild_numbers(n, dtype, seed + 1)
     slots = tuple(wild_numbers(n, wide, seed + 2 + k).abs() for k in range(len(rule.slots)))
     theta = wild_numbers(n, dtype, seed + 9) if rule.moves_the_gradient_point else None
@@ -98,6 +98,17 @@ def test_every_rule_gives_the_bits_of_its_definition(name, decay, options, dtype
     hyperparameters = {"lr": 0.13, "weight_decay": decay}
     hyperparameters |= {"eps": 1e-3} if "eps" in rule.defaults else {}
     expected, found = both_ways(case(rule, dtype, **options), rule.constants(3, hyperparameters))
+    for key, value in expected.items():
+        assert same_bits(value, found[key]), key
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.elementwise and rule.slots])
+def test_slots_in_16_bits_are_computed_in_32_and_rounded_once(name, dtype):
+    rule = RULES[name]
+    constants = rule.constants(3, {"lr": 0.13, "weight_decay": 0.37})
+    expected, found = both_ways(case(rule, dtype, slots_in=torch.bfloat16), constants)
+    assert found[rule.slots[0].symbol].dtype == torch.bfloat16
     for key, value in expected.items():
         assert same_bits(value, found[key]), key
 

@@ -37,7 +37,17 @@ PREFIXES = {
 WRITTEN = {"torch": "torch.optim.", "keras": "keras.optimizers.", "optax": "optax.", "steepest": "steepest.optim."}
 
 # arguments that change no number of the path
-IDLE = ("name", "use_locking", "foreach", "fused", "capturable", "differentiable", "accumulator_dtype", "mu_dtype")
+IDLE = (
+    "name",
+    "use_locking",
+    "foreach",
+    "fused",
+    "capturable",
+    "differentiable",
+    "accumulator_dtype",
+    "mu_dtype",
+    "state_dtype",
+)
 
 # arguments whose meaning has no counterpart in any class here, with what they do
 ABROAD = {

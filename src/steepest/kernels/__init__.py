@@ -10,7 +10,7 @@ rule on tensors for what these cannot take. The plain rule is the definition, th
 """
 
 from steepest.kernels.step import Step
-from steepest.kernels.update import AVERAGE_RATE, GRADIENT_SCALE, Update, state_dtype
+from steepest.kernels.update import AVERAGE_RATE, GRADIENT_SCALE, Update, state_dtype, storage_dtypes
 from steepest.kernels.ways import prefer
 
-__all__ = ["AVERAGE_RATE", "GRADIENT_SCALE", "Step", "Update", "prefer", "state_dtype"]
+__all__ = ["AVERAGE_RATE", "GRADIENT_SCALE", "Step", "Update", "prefer", "state_dtype", "storage_dtypes"]

@@ -11,7 +11,7 @@ import torch
 
 from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array, Job
 from steepest.kernels.trace import Traced, trace
-from steepest.kernels.update import Update, state_dtype, whole_update
+from steepest.kernels.update import Update, state_dtype, storage_dtypes, whole_update
 from steepest.kernels.watch import ADDRESS
 from steepest.rules.rule import Constants
 
@@ -37,7 +37,8 @@ def fits(update: Update) -> bool:
         and not any(t.is_neg() for t in update.tensors().values())
         and is_dense(p)
         and all(
-            t.dtype == (p.dtype if n in OF_THE_PARAMETER else state_dtype(p.dtype)) for n, t in update.tensors().items()
+            t.dtype in ((p.dtype,) if n in OF_THE_PARAMETER else storage_dtypes(p.dtype))
+            for n, t in update.tensors().items()
         )
         and all(t.dtype in _NAMES and layout(t) == layout(p) for n, t in update.tensors().items() if n != "g")
     )

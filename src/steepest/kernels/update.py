@@ -66,5 +66,11 @@ def whole_update(update: Update, x: Mapping[str, Any], c: Constants) -> dict[str
 
 
 def state_dtype(parameter: torch.dtype) -> torch.dtype:
-    """The dtype in which a rule computes and remembers: float32 for 16-bit parameters, else the parameter's own."""
+    """The dtype in which a rule computes, and remembers unless asked otherwise: float32 for 16 bits, else its own."""
     return torch.float32 if parameter in (torch.bfloat16, torch.float16) else parameter
+
+
+def storage_dtypes(parameter: torch.dtype) -> tuple[torch.dtype, ...]:
+    """The dtypes in which a rule's slots may lie in memory: the one in which it computes; for float32 bfloat16 too."""
+    computed = state_dtype(parameter)
+    return (computed, torch.bfloat16) if computed is torch.float32 else (computed,)

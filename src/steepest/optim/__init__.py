@@ -20,6 +20,9 @@ and what all of them have beyond torch's, done in the same pass over memory:
     ema                    keep an average of the weights, average ← ema·average + (1−ema)·θ, from the first θ on;
                            `with optimizer.averaged():` shows it
     zero_grad_after_step   set the gradients to 0 once they are used
+    state_dtype            torch.bfloat16: keep the state in 16 bits, for parameters of at most 32; the step still
+                           computes in float32. What would go wrong in 16 bits stays in 32: copies of the weights
+                           (ASGD, schedule-free), centered RMSprop's means, the average of `ema`
     GradScaler             unscaling, and the step left out when a gradient is not finite
 
 `following(rule)` makes the class of a rule of one's own.

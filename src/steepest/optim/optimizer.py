@@ -13,7 +13,7 @@ import torch
 from torch._compile import _disable_dynamo
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from steepest.kernels import state_dtype
+from steepest.kernels import state_dtype, storage_dtypes
 from steepest.optim.form import Form, choose, facts, native
 from steepest.optim.options import (
     arguments_of,
@@ -22,6 +22,7 @@ from steepest.optim.options import (
     filled,
     read_initial_rate,
     read_numbers,
+    read_state_dtype,
     refuse_idle,
     refuse_near_misses,
 )
@@ -33,6 +34,7 @@ from steepest.rules.rule import as_float
 THETA = "theta"
 # what a torch.optim state_dict does not hold
 OPTIONS_OF_OURS = {**{name: argument.default for name, argument in OURS.items()}, "train_mode": True}
+OF_THE_STATE = ("dialect", "train_mode")  # of these, what a state was made under; the others stay the optimizer's own
 _GRADIENT = attrgetter("grad")
 PLANS_KEPT = 8  # for models whose parameters get gradients in turns
 
@@ -76,24 +78,26 @@ class Optimizer(torch.optim.Optimizer):
         refuse_near_misses(group, [*self.defaults, "initial_velocity"])
         options = filled(self.forms, {**self._written, **group}, self._given | group.keys())
         group = {**group, **{name: value for name, value in options.items() if name in self.defaults}}
-        rule, _ = self._read(options)
+        followed = self._followed(options)
+        if followed.state_dtype is not None:
+            for p in filter(torch.is_tensor, _tensors(group["params"])):
+                _refuse_storage(followed, p)
         _one_for_all([beside_the_rule(each)[0] for each in (*self.param_groups, options)])
-        velocities = None if velocity is None else _velocities(rule, velocity, group["params"])
+        velocities = None if velocity is None else _velocities(followed.rule, velocity, group["params"])
         group["train_mode"] = self.in_train_mode
         before = len(self.param_groups)
         _directly(torch.optim.Optimizer.add_param_group)(self, group)
         for added in self.param_groups[before:]:
-            self._begin(added, rule, velocities)
+            self._begin(added, followed, velocities)
 
-    def _begin(self, group: dict[str, Any], rule: Rule, velocities: Sequence[Any] | None) -> None:
+    def _begin(self, group: dict[str, Any], followed: Followed, velocities: Sequence[Any] | None) -> None:
         if self.state_from_the_start:
             for p in group["params"]:
-                self._slots(p, rule, read_numbers(facts(self.forms), group))
+                self._slots(p, followed)
         for p, velocity in zip(group["params"], velocities or (), strict=False):
-            self._slots(p, rule, read_numbers(facts(self.forms), group))
-            self.state[p][rule.slots[0].name].copy_(torch.as_tensor(velocity))
+            self._slots(p, followed)[0].copy_(torch.as_tensor(velocity))
         if velocities and group["train_mode"]:
-            self._move(group, rule.gradient_point)
+            self._move(group, followed.rule.gradient_point)
 
     def _read(self, options: Mapping[str, Any]) -> tuple[Rule, dict[str, float]]:
         """The rule that a group follows and its hyperparameters; raises before anything changes."""
@@ -229,12 +233,19 @@ class Optimizer(torch.optim.Optimizer):
 
     def followed(self) -> tuple[list[Followed], float | None]:
         """What each group asks for now, and the bound of the gradients' norm; raises when an option is invalid."""
-        read = [(*self._read(group), *beside_the_rule(group)) for group in self.param_groups]
-        groups = [
-            Followed(rule, hyperparameters, bool(group["maximize"]), ema, bool(group["zero_grad_after_step"]))
-            for group, (rule, hyperparameters, _, ema) in zip(self.param_groups, read, strict=True)
-        ]
-        return groups, _one_for_all([clip_norm for _, _, clip_norm, _ in read])
+        groups = [self._followed(group) for group in self.param_groups]
+        return groups, _one_for_all([beside_the_rule(group)[0] for group in self.param_groups])
+
+    def _followed(self, options: Mapping[str, Any]) -> Followed:
+        rule, hyperparameters = self._read(options)
+        return Followed(
+            rule,
+            hyperparameters,
+            bool(options["maximize"]),
+            beside_the_rule(options)[1],
+            bool(options["zero_grad_after_step"]),
+            read_state_dtype(options),
+        )
 
     @torch.no_grad()
     def _make_plan(self, params: list[torch.Tensor], unscaling: bool) -> Plan:
@@ -242,6 +253,7 @@ class Optimizer(torch.optim.Optimizer):
         groups, clip_norm = self.followed()
         for followed, group in zip(groups, self.param_groups, strict=True):
             for p in group["params"]:
+                _refuse_storage(followed, p)
                 _refuse_gradient(followed, p)
         members = [
             Member(p, number, *self._state_of(p, followed))
@@ -270,13 +282,14 @@ class Optimizer(torch.optim.Optimizer):
         if not rule.moves_the_gradient_point and THETA in self.state.get(p, ()):
             p.copy_(self.state[p].pop(THETA))  # the group has left Nesterov's look-ahead
         is_new = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
-        slots = self._slots(p, rule, followed.hyperparameters)
+        slots = self._slots(p, followed)
         if followed.average is not None and AVERAGE not in self.state[p]:
             theta = self.state[p].get(THETA, p).detach()
             self.state[p][AVERAGE] = theta.to(state_dtype(p.dtype), copy=True, memory_format=torch.preserve_format)
         return self.state.get(p, {}), slots, is_new
 
-    def _slots(self, p: torch.Tensor, rule: Rule, hyperparameters: Mapping[str, float]) -> tuple[torch.Tensor, ...]:
+    def _slots(self, p: torch.Tensor, followed: Followed) -> tuple[torch.Tensor, ...]:
+        rule = followed.rule
         if not (rule.slots or rule.counts_steps):
             return ()
         state = self.state[p]
@@ -285,10 +298,13 @@ class Optimizer(torch.optim.Optimizer):
         for name, value in rule.memory.items():
             if name not in state:
                 state[name] = torch.tensor(value, dtype=torch.float64)
-        initial = rule.initial(hyperparameters, state.get(THETA, p).detach())
+        initial = rule.initial(followed.hyperparameters, state.get(THETA, p).detach())
         for slot in rule.slots:
-            if state.get(slot.name) is None:
-                state[slot.name] = _filled_like(p, initial[slot.symbol])
+            held, dtype = state.get(slot.name), followed.stored_as(slot, p.dtype)
+            if held is None:
+                state[slot.name] = _filled_like(p, initial[slot.symbol], dtype)
+            elif held.dtype != dtype and torch.bfloat16 in (held.dtype, dtype):  # state_dtype has changed
+                state[slot.name] = held.to(dtype)
         if rule.moves_the_gradient_point and THETA not in state:
             state[THETA] = p.detach().clone(memory_format=torch.preserve_format)
         return tuple(state[slot.name] for slot in rule.slots)
@@ -355,8 +371,9 @@ class Optimizer(torch.optim.Optimizer):
                 state = self.state[p]
                 memory = {name: float(state[name]) for name in rule.memory}
                 constants = rule.constants(int(state.get("step", 1)), hyperparameters, memory)
-                slots = [state[slot.name] for slot in rule.slots]
-                p.copy_(rule.point(where, state[THETA].to(state_dtype(p.dtype)), slots, constants))
+                held = [state[name] for name in (THETA, *(slot.name for slot in rule.slots))]
+                theta, *slots = (x.to(state_dtype(p.dtype)) for x in held)
+                p.copy_(rule.point(where, theta, slots, constants))
 
     # -------------------------------------------------------------------------------------------- saving and loading
 
@@ -374,6 +391,7 @@ class Optimizer(torch.optim.Optimizer):
             # flags that an older version of torch did not save are as this optimizer has them
             flags = {name: value for name, value in defaults.items() if isinstance(value, bool | None)}
             ours = {name: defaults[name] for name in self._arguments_of_ours if name in defaults}
+            ours |= {name: defaults[name] for name in OPTIONS_OF_OURS if name in defaults and name not in OF_THE_STATE}
             for key, value in {**OPTIONS_OF_OURS, **flags, **ours}.items():
                 group.setdefault(key, value)
             rule, _ = self._read(group)
@@ -436,18 +454,21 @@ class Optimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def _take_copies(self, loaded: Mapping[str, Any]) -> None:
         """Own what was loaded: slots as they were saved, not rounded to a 16-bit parameter's dtype, and not shared."""
-        order = [index for group in loaded["param_groups"] for index in group["params"]]
-        params = [p for group in self.param_groups for p in group["params"]]
         memory = {name for f in self.forms for name in f.rule.memory}
-        for index, p in zip(order, params, strict=True):
-            for key, value in loaded["state"].get(index, {}).items():
-                if not torch.is_tensor(value):
-                    continue
-                of_state = value.shape == p.shape and key not in (THETA, "step") and p.is_floating_point()
-                dtype = state_dtype(p.dtype) if of_state else self.state[p][key].dtype
-                dtype = torch.float64 if key in memory else dtype
-                value = value.to_dense()  # torch's momentum is sparse where its gradients are
-                self.state[p][key] = value.to(device=self.state[p][key].device, dtype=dtype, copy=True)
+        for group, saved in zip(self.param_groups, loaded["param_groups"], strict=True):
+            followed = self._followed(group)
+            slots = {slot.name: slot for slot in followed.rule.slots}
+            for p, index in zip(group["params"], saved["params"], strict=True):
+                for key, value in loaded["state"].get(index, {}).items():
+                    if not torch.is_tensor(value):
+                        continue
+                    dtype = self.state[p][key].dtype
+                    if key in memory:
+                        dtype = torch.float64
+                    elif value.shape == p.shape and key not in (THETA, "step") and p.is_floating_point():
+                        dtype = followed.stored_as(slots[key], p.dtype) if key in slots else state_dtype(p.dtype)
+                    value = value.to_dense()  # torch's momentum is sparse where its gradients are
+                    self.state[p][key] = value.to(device=self.state[p][key].device, dtype=dtype, copy=True)
 
 
 def _directly(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -463,8 +484,7 @@ def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
             "initial_velocity needs a rule whose first slot is a velocity: momentum above 0 and dialect='lecture' "
             f"or 'paper'; {rule.title} keeps {'a ' + rule.slots[0].meaning if rule.slots else 'nothing'}"
         )
-    params = [params] if isinstance(params, torch.Tensor) else list(params)
-    wanted = [tuple((p[1] if isinstance(p, tuple) else p).shape) for p in params]
+    wanted = [tuple(p.shape) for p in _tensors(params)]
     velocities = [velocity] if isinstance(velocity, torch.Tensor) else velocity
     if isinstance(velocity, numbers.Real) and not isinstance(velocity, bool):
         velocities = [torch.full(shape, float(velocity)) for shape in wanted]
@@ -478,12 +498,18 @@ def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
     return list(velocities)
 
 
-def _filled_like(p: torch.Tensor, value: Any) -> torch.Tensor:
+def _filled_like(p: torch.Tensor, value: Any, dtype: torch.dtype) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
-        return value.to(state_dtype(p.dtype), copy=True, memory_format=torch.preserve_format)
+        return value.to(dtype, copy=True, memory_format=torch.preserve_format)
     if p.is_complex():
         return torch.view_as_complex(torch.full_like(torch.view_as_real(p.detach().resolve_conj()), value))
-    return torch.full_like(p.detach(), value, dtype=state_dtype(p.dtype), memory_format=torch.preserve_format)
+    return torch.full_like(p.detach(), value, dtype=dtype, memory_format=torch.preserve_format)
+
+
+def _tensors(params: Any) -> list[torch.Tensor]:
+    """The tensors of a group that is being added, whose `params` may be one tensor, several, or pairs with names."""
+    params = [params] if isinstance(params, torch.Tensor) else list(params)
+    return [p[1] if isinstance(p, tuple) else p for p in params]
 
 
 def _is_constant(value: Any) -> bool:
@@ -498,6 +524,14 @@ def _one_for_all(clip_norms: Sequence[float | None]) -> float | None:
             f"all gradients together, so it is the same in every group"
         )
     return clip_norms[0]
+
+
+def _refuse_storage(followed: Followed, p: torch.Tensor) -> None:
+    if followed.state_dtype is not None and followed.state_dtype not in storage_dtypes(p.dtype):
+        raise ValueError(
+            f"Invalid state_dtype value: {followed.state_dtype} for a parameter of {p.dtype}; it is for parameters of "
+            f"float32, bfloat16 or float16; give the others a group with state_dtype=None"
+        )
 
 
 def _refuse_gradient(followed: Followed, p: torch.Tensor) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
+
 from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts
 from steepest.optim.shell import FLAGS, FLAGS_OR_NONE
@@ -62,6 +64,15 @@ def beside_the_rule(options: Mapping[str, Any]) -> tuple[float | None, float | N
         None if clip_norm is None else CLIP_NORM.check(clip_norm),
         None if ema is None else EMA.check(ema),
     )
+
+
+def read_state_dtype(options: Mapping[str, Any]) -> torch.dtype | None:
+    """`state_dtype`, checked; None for as many bits as the rule computes with."""
+    dtype = options.get("state_dtype")
+    if dtype is None or dtype is torch.bfloat16:
+        return dtype
+    reason = "; float16 ends at 65504 and 6e-8, and squares of gradients leave that" if dtype is torch.float16 else ""
+    raise NotANumber(f"Invalid state_dtype value: {dtype!r}; state_dtype must be None or torch.bfloat16{reason}")
 
 
 def check_flags(options: Mapping[str, Any]) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from steepest import kernels
-from steepest.kernels import AVERAGE_RATE, GRADIENT_SCALE, Update
-from steepest.rules import Constants, Rule
+from steepest.kernels import AVERAGE_RATE, GRADIENT_SCALE, Update, state_dtype
+from steepest.rules import Constants, Rule, Slot
 
 AVERAGE = "ema"  # the state's key for the moving average of θ
 
@@ -31,6 +31,17 @@ class Followed:
     maximize: bool
     average: float | None
     zero_gradient: bool
+    state_dtype: torch.dtype | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for nothing beside the rule."""
+        beside = self.maximize, self.zero_gradient, self.average is not None, self.state_dtype is not None
+        return not any(beside)
+
+    def stored_as(self, slot: Slot, parameter: torch.dtype) -> torch.dtype:
+        """The dtype in which a slot lies in memory."""
+        return state_dtype(parameter) if self.state_dtype is None or slot.precise else self.state_dtype
 
     @cached_property
     def constants(self) -> Callable[[int, Mapping[str, float]], Constants]:
@@ -41,7 +52,7 @@ class Followed:
     def structure(self) -> tuple[Any, ...]:
         """What decides which kernel runs; all else is numbers."""
         decays = bool(self.hyperparameters.get("weight_decay"))
-        return (id(self.rule), decays, self.maximize, self.average is None, self.zero_gradient)
+        return (id(self.rule), decays, self.maximize, self.average is None, self.zero_gradient, self.state_dtype)
 
 
 @dataclass(frozen=True)

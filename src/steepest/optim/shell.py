@@ -6,6 +6,8 @@ Signatures, checks, help() and what a state_dict of torch.optim lacks are read f
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict, get_args, get_origin, get_type_hints
 
+import torch
+
 
 class Ours(TypedDict, total=False):
     """What torch.optim lacks."""
@@ -14,6 +16,7 @@ class Ours(TypedDict, total=False):
     clip_norm: Annotated[float | None, None, "scale all gradients so that their norm together is at most this"]
     ema: Annotated[float | None, None, "share of the average of the weights that a step keeps; see averaged()"]
     zero_grad_after_step: Annotated[bool, False, "set the gradients to 0 once they are used"]
+    state_dtype: Annotated[torch.dtype | None, None, "torch.bfloat16 keeps the state in 16 bits"]
 
 
 class Shell(Ours, total=False):

@@ -25,7 +25,7 @@ ASGD = Rule(
     title="averaged gradient descent",
     update=update,
     prepare=prepare,
-    slots=(Slot("ax", "a", "mean of θ since step t₀"),),
+    slots=(Slot("ax", "a", "mean of θ since step t₀", precise=True),),
     hyperparameters=(
         learning_rate(1e-2, search=0.1),
         Hyperparameter("lambd", 1e-4, "decay λ' of the weights and, with it, of the rate", phrase="lambd value"),

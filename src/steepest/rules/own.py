@@ -22,6 +22,7 @@ RESERVED = {
     "ema",
     "clip_norm",
     "zero_grad_after_step",
+    "state_dtype",
     "params",
     "param_names",
     "weight_decay",

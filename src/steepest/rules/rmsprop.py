@@ -4,13 +4,17 @@ torch's momentum gathers the scaled gradients and multiplies by ε afterwards; G
 inside the velocity.
 """
 
+from dataclasses import replace
+
 from steepest.rules.facts import MOMENTUM, VELOCITY, decay_rate, learning_rate, small_constant, weight_decay
 from steepest.rules.rule import Hyperparameter, Rule, Slot
 from steepest.rules.verbs import sqrt
 
 MEAN_SQUARE = Slot("square_avg", "r", "running mean of the squared gradient")
 STARTED_MEAN_SQUARE = Slot("square_avg", "r", "running mean of the squared gradient", initial="initial_scale")
-MEAN = Slot("grad_avg", "m", "running mean of the gradient")
+MEAN = Slot("grad_avg", "m", "running mean of the gradient", precise=True)  # r − m² is less than their rounding
+MEAN_SQUARE_BESIDE_MEAN = replace(MEAN_SQUARE, precise=True)
+STARTED_BESIDE_MEAN = replace(STARTED_MEAN_SQUARE, precise=True)
 SCALED_SUM = Slot("momentum_buffer", "b", "decaying sum of past scaled gradients")
 
 PLAIN = (
@@ -119,7 +123,7 @@ RMSPROP_CENTERED = Rule(
     title="centered RMSProp",
     update=update_centered,
     prepare=prepare,
-    slots=(MEAN_SQUARE, MEAN),
+    slots=(MEAN_SQUARE_BESIDE_MEAN, MEAN),
     hyperparameters=PLAIN,
     equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
     r"\theta \leftarrow \theta - \frac{\epsilon}{\delta + \sqrt{r - m^2}}\, g",
@@ -131,7 +135,7 @@ RMSPROP_CENTERED_MOMENTUM = Rule(
     title="centered RMSProp with momentum",
     update=update_centered_momentum,
     prepare=prepare_momentum,
-    slots=(MEAN_SQUARE, MEAN, SCALED_SUM),
+    slots=(MEAN_SQUARE_BESIDE_MEAN, MEAN, SCALED_SUM),
     hyperparameters=WITH_MOMENTUM,
     equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
     r"b \leftarrow \alpha b + \frac{g}{\delta + \sqrt{r - m^2}},\quad \theta \leftarrow \theta - \epsilon\, b",
@@ -156,7 +160,7 @@ RMSPROP_GRAVES_CENTERED = Rule(
     title="RMSProp after Graves",
     update=update_graves_centered,
     prepare=prepare_momentum,
-    slots=(STARTED_MEAN_SQUARE, MEAN, VELOCITY),
+    slots=(STARTED_BESIDE_MEAN, MEAN, VELOCITY),
     hyperparameters=(*WITH_MOMENTUM, INITIAL_SCALE),
     equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
     r"v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r - m^2 + \delta}},\quad \theta \leftarrow \theta + v",

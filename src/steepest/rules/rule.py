@@ -87,12 +87,14 @@ class Slot:
     name     its key in a state_dict (torch's where torch has one)
     symbol   its name in the equation and in `update`
     initial  what it starts from: a number, the name of the hyperparameter that says so, or "theta", then θ itself
+    precise  whether 16 bits are too few whatever the user wants: for a copy of weights, for what nearly cancels
     """
 
     name: str
     symbol: str
     meaning: str
     initial: float | str = 0.0
+    precise: bool = False
 
 
 @dataclass(frozen=True)

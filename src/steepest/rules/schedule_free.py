@@ -7,7 +7,7 @@ from steepest.rules.facts import BETA1, BETA2, MOMENTUM, SECOND_MOMENT, learning
 from steepest.rules.rule import Rule, Slot
 from steepest.rules.verbs import sqrt
 
-ITERATE = Slot("z", "z", "the iterate that the gradients move", initial="theta")
+ITERATE = Slot("z", "z", "the iterate that the gradients move", initial="theta", precise=True)
 MEMORY = {"weight_sum": 0.0, "lr_max": 0.0}
 
 

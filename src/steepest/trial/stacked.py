@@ -119,8 +119,8 @@ def member(trial: Trial, params: list[nn.Parameter]) -> Member:
     if not isinstance(optimizer, optim.Optimizer):
         raise NotStackable(f"{type(optimizer).__name__} is not written as a rule")
     (followed,), clip_norm = optimizer.followed()
-    if followed.maximize or followed.zero_gradient or followed.average is not None or clip_norm is not None:
-        raise NotStackable(f"{trial.contender} asks for more than its rule: clipping, averaging or climbing")
+    if not followed.is_plain or clip_norm is not None:
+        raise NotStackable(f"{trial.contender} asks for more than its rule: clipping, averaging, climbing or 16 bits")
     return Member(followed.rule, followed.hyperparameters)
 
 
