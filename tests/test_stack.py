@@ -143,7 +143,7 @@ def deep():
 
 
 def flat():
-    return nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    return nn.Sequential(nn.Flatten(), nn.Tanh(), nn.Linear(4, 5), nn.Flatten(), nn.Identity(), nn.Linear(5, 3))
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,18 @@ def absolute_error(outputs, targets):
 
 def number_of_hits(outputs, targets):
     return torch.tensor(float((outputs.argmax(1) == targets).float().mean()))  # float() stops torch.func
+
+
+def test_rows_without_a_target_do_not_count():
+    def some_without():
+        train, *others = SMALL.data().splits.values()
+        targets = train.targets.clone()
+        targets[::3] = -100  # what cross_entropy leaves out
+        return Data(replace(train, targets=targets), *others)
+
+    trials = trials_on(replace(SMALL, data=some_without), methods=["sgd"])
+    for trial, result in zip(trials, together(trials), strict=True):
+        assert_close(result, run(trial), 1e-4)
 
 
 @pytest.mark.parametrize("build", [Branches, deep])

@@ -16,7 +16,7 @@ from steepest.kernels import fused
 from steepest.kernels.table import COUNT, ROW
 from steepest.kernels.trace import NotTraceable
 from steepest.kernels.update import Update, state_dtype
-from steepest.rules.rule import Constants, Rule
+from steepest.rules.rule import Constants, Rule, arguments
 
 
 class NotStackable(TypeError):
@@ -136,6 +136,18 @@ class _Kind:
         self.memory: dict[str, Any] = dict(first.rule.memory)
         self.last: dict[str, Any] = {}
         self.asks_ifs = False
+        self._asked: Any = None
+        self._told_t = "t" in arguments(first.rule.prepare)
+
+    def _step(self, t: int) -> int:
+        """The step as far as the rule can tell: many only know the first one from the others, some not even that."""
+        return 1 if not self._told_t else t if self.rule.counts_steps else min(t, 2)
+
+    def stand(self, t: int, rates: np.ndarray) -> bool:
+        """Whether the numbers of step t are those of the step before, because nothing that they follow from is new."""
+        asked = (self._step(t), rates[self.members].tobytes())
+        same, self._asked = asked == self._asked and not self.memory, asked
+        return same
 
     def constants(self, t: int, rates: np.ndarray, keep: bool = True) -> dict[str, Any]:
         """The numbers of step t by name: one for all members, or an array with one for each.
@@ -143,7 +155,7 @@ class _Kind:
         Only the learning rate is an array, and arrays add and multiply as numbers do, so the bits are those of each
         member by itself. A rule that asks an `if` of its rate is asked member by member.
         """
-        t = t if self.rule.counts_steps else min(t, 2)
+        t = self._step(t)
         constants = self._together(t, rates[self.members]) or self._one_by_one(t, rates[self.members])
         if keep:
             self.memory = {name: constants[name] for name in self.memory}
@@ -182,6 +194,8 @@ class _Pass:
     def run(self, t: int, rates: np.ndarray) -> None:
         table = self.fused.job.constants
         for kind, rows in self.kinds:
+            if kind.stand(t, rates):
+                continue
             constants = kind.constants(t, rates)
             for column, numbers in enumerate(self.fused.numbers(**constants)):
                 table[rows, column] = numbers
