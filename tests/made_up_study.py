@@ -8,6 +8,7 @@ from small import SMALL
 from steepest.stopping import criteria
 from steepest.study.contenders import CONTENDERS, Contender
 from steepest.study.protocol import Study, header
+from steepest.workloads import Workload
 
 NAMES = ("sgd", "momentum", "adadelta", "adam")
 
@@ -28,9 +29,10 @@ def contender(who: str | Contender) -> Contender:
     return who if isinstance(who, Contender) else CONTENDERS[who]
 
 
-def journal(folder: Path, who, runs) -> Path:
+def journal(folder: Path, who, runs, what: Workload = SMALL) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     entrants = tuple(contender(one) for one in who)
-    settings = Study(SMALL, entrants, criteria(["passes=5"]), batch_size=128)
+    settings = Study(what, entrants, criteria(["passes=5"]), batch_size=128)
     lines = [header(settings), *runs]
     text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
     (folder / "journal.jsonl").write_text(text, encoding="utf-8")

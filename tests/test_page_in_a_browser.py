@@ -1,6 +1,7 @@
 """The report as people meet it: on a phone and a desk, light and dark, by mouse, keyboard and screen reader."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,8 +9,11 @@ import pytest
 
 from browser import CHROMIUM, browser
 from made_up_study import NAMES, four_contenders, journal
+from small import SMALL
 from steepest.report.account import report
+from steepest.report.joint import joint
 from steepest.report.page import render
+from steepest.report.together import entries
 from steepest.study.journal import read
 
 AXE = Path(__file__).parents[1] / ".venv" / "axe.min.js"
@@ -109,6 +113,18 @@ def test_axes_are_chosen_and_charts_saved(chromium, page, tmp_path):
     assert ElementTree.parse(tmp_path / "training-by-seconds.svg").getroot().tag.endswith("svg")
     assert (tmp_path / "training-by-seconds.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / "training-by-seconds.csv").read_text().count("\n") == 1 + len(NAMES)
+
+
+def test_the_page_of_several_studies(chromium, tmp_path):
+    for name in ("one", "two"):
+        journal(tmp_path / name, NAMES, four_contenders(), replace(SMALL, name=name, targets=(0.9,)))
+    page = tmp_path / "report.html"
+    page.write_text(render(joint(entries(tmp_path), tmp_path)), encoding="utf-8")
+    chromium.look(320, "dark")
+    chromium.open(page, DRAWN)
+    assert (chromium.complaints, chromium.requests) == ([], [])
+    assert chromium.run("document.querySelectorAll('.chart svg').length") == 2
+    assert chromium.run("document.documentElement.scrollWidth") == 320
 
 
 def until(holds) -> None:

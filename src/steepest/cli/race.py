@@ -1,5 +1,6 @@
 """`steepest race`: who trains best, with equal budgets for all."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,8 @@ import typer
 from steepest.cli.common import Json, Out, Seed, console, out_folder, print_json, progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from steepest.study import Journal, Outcome, Study
 
 __all__ = ["race"]
@@ -75,7 +78,8 @@ def race(
     """Race optimizers on workloads: tune each on the validation split, then train on fresh seeds.
 
     Every contender gets the same number of trials, initial weights and batches. Everything is kept in the folder given
-    by --out (steepest-race-WORKLOAD unless given); the same command again continues there.
+    by --out (steepest-race-WORKLOAD unless given); the same command again continues there. Several workloads get a
+    report each, and one together.
     """
     from steepest import report
     from steepest.study import DEFAULT, carry_out, plan
@@ -92,9 +96,9 @@ def race(
     who = DEFAULT if optimizers is None else asked(optimizers)
     names = list(dict.fromkeys(workloads or ["mnist"]))
     studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
-    found = {}
+    found, parent = {}, _parent(studies, out)
     for study in studies:
-        folder = out_folder(_folder(study, out, len(studies)))
+        folder = out_folder(parent / study.folder if len(studies) > 1 else parent)
         with _watching(folder) as watch:
             outcome = carry_out(study, folder, jobs, watch)
         found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
@@ -105,13 +109,26 @@ def race(
         if len(studies) > 1:
             console().print(f"[bold]{study.workload.title}[/]")
         _show(outcome, page, read(folder))
+    if len(studies) > 1:
+        _show_together(parent, progress() if as_json else console())
     if as_json:
         print_json(found if len(studies) > 1 else next(iter(found.values())))
 
 
-def _folder(study: "Study", out: Path | None, count: int) -> Path:
-    """Where a study lies: in the folder given, or in one of its own in there when several workloads run."""
-    return Path(study.folder) if out is None else out / study.folder if count > 1 else out
+def _parent(studies: Sequence["Study"], out: Path | None) -> Path:
+    """Where a study lies, or where each of several has a folder of its own."""
+    names = [study.folder for study in studies]
+    return out or Path("-".join([names[0], *(name.removeprefix("steepest-race-") for name in names[1:])]))
+
+
+def _show_together(parent: Path, screen: "Console") -> None:
+    from steepest import report
+    from steepest.report.joint import verdict
+    from steepest.report.together import entries
+
+    screen.print("[bold]All workloads together[/]")
+    screen.print(" ".join(verdict(entries(parent))), highlight=False, markup=False)
+    screen.print(f"The report: {report.write(parent)}", soft_wrap=True)
 
 
 def _watching(folder: Path) -> AbstractContextManager[Any]:

@@ -1,7 +1,7 @@
 """`steepest report`, `runs` and `export`: what can be had from the journals of finished and running studies."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,24 +15,50 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the study 
 def report(folder: Folder, as_json: Json = False) -> None:
     """Make the report of a study again, from its journal alone, and say the verdict.
 
-    Works while the race is running too, and touches nothing but the report and the files beside it.
+    A folder that holds several studies gets the report of them together. Works while the race is running too, and
+    touches nothing but the report and the files beside it.
     """
-    from steepest.report import verdict, winner, write
-    from steepest.report.data import pairs
+    from steepest.report import write
+    from steepest.study.journal import NAME
+
+    said = _one(folder) if (folder / NAME).exists() else _several(folder)
+    page = write(folder)
+    if as_json:
+        print_json(said)
+    else:
+        console().print(" ".join(said["verdict"]), markup=False)
+    (progress() if as_json else console()).print(f"The report: {page}", soft_wrap=True, markup=False)
+
+
+def _one(folder: Path) -> dict[str, Any]:
+    from steepest.report import verdict, winner
+    from steepest.report.data import final_runs, pairs
     from steepest.report.verdict import compared
     from steepest.study.journal import read
     from steepest.study.summary import summary
 
     journal = read(folder)
-    page = write(folder)
-    if as_json:
-        final = [run for run in journal.runs if run["phase"] == "final"]
-        rows = [row.columns for row in summary(journal)]
-        said = {"verdict": verdict(journal), "winner": winner(journal), "pairs": pairs(compared(final))}
-        print_json({**said, "contenders": rows})
-    else:
-        console().print(" ".join(verdict(journal)), markup=False)
-    (progress() if as_json else console()).print(f"The report: {page}", soft_wrap=True, markup=False)
+    return {
+        "verdict": verdict(journal),
+        "winner": winner(journal),
+        "pairs": pairs(compared(final_runs(journal.runs))),
+        "contenders": [row.columns for row in summary(journal)],
+    }
+
+
+def _several(folder: Path) -> dict[str, Any]:
+    from steepest.report.joint import verdict
+    from steepest.report.together import UNITS, entries, everywhere, scores, standings, times
+
+    found = entries(folder)
+    who = everywhere(found)
+    taken = {label: times(found, who, unit) for label, unit in UNITS.items()}
+    return {
+        "verdict": verdict(found),
+        "workloads": [entry.name for entry in found],
+        "contenders": standings(found, who),
+        "scores": {label: scores(each, who) for label, each in taken.items()},
+    }
 
 
 def runs(

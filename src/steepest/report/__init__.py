@@ -11,7 +11,8 @@ __all__ = ["verdict", "winner", "write"]
 def write(folder: Path | str) -> Path:
     """Write `report.html` beside the study's journal, with each chart as SVG and PNG and the data as CSV.
 
-    Returns the page's path. Raises ValueError when the folder holds no study, OSError when it cannot be written to.
+    In a folder without a journal, in whose folders studies lie, it is the report of them together. Returns the page's
+    path. Raises ValueError when the folder holds no study, OSError when it cannot be written to.
     """
     # what draws the charts is loaded when there is something to draw
     from steepest.report import writing

@@ -38,7 +38,7 @@ def report(journal: Journal) -> Report:
         verdict=said,
         winner=winner(journal),
         contenders=contenders,
-        table=_table(results, contenders),
+        tables=(result_table(results, contenders),),
         notes=tuple(_notes(runs, results)),
         sections=found,
         method=method(journal.header, results, journal.times),
@@ -61,11 +61,12 @@ def _subtitle(runs: Sequence[Run], contenders: Sequence[str]) -> str:
     )
 
 
-def _table(results: Sequence[Result], contenders: Sequence[str]) -> Table:
+def result_table(results: Sequence[Result], contenders: Sequence[str], about: str = "") -> Table:
+    """A row a contender, the best first; `contenders` gives each its place, and one that has none has no swatch."""
     seeds = max((result.finals for result in results), default=0)
     over = f"mean ± standard deviation over {words.times(seeds, 'fresh seed')}, " if seeds else ""
     rows = (_row(result, contenders, best=i == 0 and bool(result.test_acc)) for i, result in enumerate(results))
-    return table(f"All contenders, the best first; {over}diverged runs of all runs", HEADS, rows)
+    return table(f"{about or 'All contenders, '}the best first; {over}diverged runs of all runs", HEADS, rows)
 
 
 def _row(result: Result, contenders: Sequence[str], best: bool) -> TableRow:
@@ -79,7 +80,8 @@ def _row(result: Result, contenders: Sequence[str], best: bool) -> TableRow:
         words.number(result.ms_per_step),
         f"{result.diverged} of {result.runs}" if result.diverged else "0",
     )
-    return TableRow(cells, contender=contenders.index(result.name), mark="best" if best else "")
+    place = contenders.index(result.name) if result.name in contenders else None
+    return TableRow(cells, contender=place, mark="best" if best else "")
 
 
 def _choice(result: Result) -> str:

@@ -1,7 +1,7 @@
 """What the report says and shows, in order, before it becomes a page."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from steepest.report.chart import Chart
 
@@ -64,21 +64,26 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything on the page."""
+    """Everything on the page.
+
+    tables  the result; of several studies first all together, then each
+    links   further pages, by their names
+    """
 
     title: str
     subtitle: str
     verdict: tuple[str, ...]
     winner: str
     contenders: tuple[str, ...]
-    table: Table
+    tables: tuple[Table, ...]
     notes: tuple[str, ...]
     sections: tuple[Section, ...]
     method: Mapping[str, str]
     entrants: Table
     environment: Mapping[str, str]
     footer: str
-    race: Chart | None
+    race: Chart | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def figures(self) -> list[Figure]:

@@ -125,19 +125,27 @@ def separation(name: str, rows: Sequence[Row], contenders: Sequence[str], shares
     factor = 100 if shares else 1
     scaled = [{**row, **{key: factor * row[key] for key in ("mean", "low", "high")}} for row in rows]
     title = "Ahead by (percentage points)" if shares else "Ahead by"
+    return intervals(name, scaled, contenders, title, alt.Scale(zero=True, nice=False, padding=8), origin=True)
+
+
+def intervals(
+    name: str, rows: Sequence[Row], contenders: Sequence[str], title: str, scale: alt.Scale, origin: bool = False
+) -> Chart:
+    """Means as symbols, their intervals as lines, a text at the right; `origin`: a line where 0 is."""
     base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
     colored = base.encode(color=color(contenders))
-    look = {"title": title, "scale": alt.Scale(zero=True, nice=False, padding=8), "axis": alt.Axis(format=".6~g")}
+    look = {"title": title, "scale": scale, "axis": alt.Axis(format=".6~g", tickCount=10)}
     tips = [alt.Tooltip("contender:N"), *(alt.Tooltip(f"{key}:Q", format=".3~g") for key in ("mean", "low", "high"))]
     layers = [
-        base.mark_rule(strokeWidth=1.2, strokeDash=[3, 3], aria=False).encode(x=alt.XDatum(0)),
         colored.mark_rule(strokeWidth=2, aria=False).encode(alt.X("low:Q", **look), x2="high:Q", opacity=lit(0.6)),
         colored.mark_point(filled=True, size=70, aria=False).encode(
             alt.X("mean:Q", **look), shape=shape(contenders), opacity=lit(1.0), tooltip=tips
         ),
         _figures_at_the_right(base),
     ]
-    return Chart(name, finished(alt.layer(*layers), height=_height(rows)), {name: scaled})
+    if origin:
+        layers.insert(0, base.mark_rule(strokeWidth=1.2, strokeDash=[3, 3], aria=False).encode(x=alt.XDatum(0)))
+    return Chart(name, finished(alt.layer(*layers), height=_height(rows)), {name: list(rows)})
 
 
 def budget(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Chart:

@@ -42,10 +42,11 @@ def studies(below: Path) -> list[Found]:
     """Every study below the folder, and in it, the last one begun first. Raises ValueError for what is no folder."""
     if not below.is_dir():
         raise ValueError(f"{below} is no folder; name one in which studies lie")
-    return sorted((_found(folder) for folder in _folders(below)), key=lambda found: found.started, reverse=True)
+    return sorted((_found(folder) for folder in folders(below)), key=lambda found: found.started, reverse=True)
 
 
-def _folders(below: Path) -> Iterator[Path]:
+def folders(below: Path) -> Iterator[Path]:
+    """Every folder with a study in it, from this one down."""
     for folder, inner, files in os.walk(below):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
         if NAME in files:

@@ -1,25 +1,32 @@
-"""Everything that the report of a study writes into its folder."""
+"""Everything that the report of a study, or of several together, writes into its folder."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from steepest.report import data, files
 from steepest.report.account import report
+from steepest.report.contents import Report
+from steepest.report.data import Row
+from steepest.report.joint import joint
 from steepest.report.page import render
+from steepest.report.together import UNITS, entries, everywhere, profiles, standings, times
 from steepest.report.verdict import compared
-from steepest.study.journal import read
+from steepest.study.journal import NAME, read
 from steepest.study.summary import summary
 
-__all__ = ["write"]
+__all__ = ["write", "write_joint"]
 
 
 def write(folder: Path | str) -> Path:
     """Write `report.html` beside the study's journal, with each chart as SVG and PNG and the data as CSV.
 
-    Returns the page's path. Raises ValueError when the folder holds no study, OSError when it cannot be written to.
+    In a folder without a journal, in whose folders studies lie, it is the report of them together. Returns the page's
+    path. Raises ValueError when the folder holds no study, OSError when it cannot be written to.
     """
     folder = Path(folder)
+    if not (folder / NAME).exists():
+        return write_joint(folder)
     journal = read(folder)
-    contents = report(journal)
     runs = data.in_order(journal)
     final, tuning = data.final_runs(runs), data.tuning_runs(runs)
     tables = {
@@ -32,6 +39,23 @@ def write(folder: Path | str) -> Path:
         "training-curves": data.every_point(final, "curve"),
         "validation-curves": data.every_point(final, "validation"),
     }
+    return _written(folder, report(journal), tables)
+
+
+def write_joint(parent: Path | str) -> Path:
+    """Write the report of all studies below a folder; raises ValueError when there is none."""
+    parent = Path(parent)
+    found = entries(parent)
+    who = everywhere(found)
+    taken = {unit: times(found, who, unit) for unit in UNITS.values()}
+    tables = {
+        "table": standings(found, who),
+        **{f"profile-by-{unit}": profiles(each, who) for unit, each in taken.items()},
+    }
+    return _written(parent, joint(found, parent), tables)
+
+
+def _written(folder: Path, contents: Report, tables: Mapping[str, Sequence[Row]]) -> Path:
     for name, rows in tables.items():
         if rows:
             data.write_csv(folder / f"{name}.csv", rows)
