@@ -13,6 +13,7 @@ import numpy as np
 from steepest.rules import Rule
 
 STEPS = 64
+FIRST_STEPS = 2
 CONSTANT, ALWAYS = "constant", "always"
 TOLERANCE = 1e-9  # relative to the way gone; rounding stays far below, and the smallest difference that we know above
 SMALL = ("eps", "eps_root")
@@ -34,9 +35,14 @@ def agreement(one: Rule, its: Numbers, other: Rule, others: Numbers) -> str | No
         return ALWAYS
     scales = tuple(sorted({abs(h[name]) for h in (its, others) for name in SMALL if h.get(name)}))
     a, b = _Held(one, its), _Held(other, others)
-    if not _same(_path(a, scales, False), _path(b, scales, False)):
+    if not _together(_walk(a, scales, False), _walk(b, scales, False)):
         return None
-    return ALWAYS if _same(_path(a, scales, True), _path(b, scales, True)) else CONSTANT
+    return ALWAYS if _together(_walk(a, scales, True), _walk(b, scales, True)) else CONSTANT
+
+
+def _together(a: "_Walk", b: "_Walk") -> bool:
+    """Whether two walks stay together; most that part do so at once, and are not walked to the end."""
+    return all(_same(a.points(steps), b.points(steps)) for steps in (FIRST_STEPS, STEPS))
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -61,25 +67,42 @@ class _Held:
         return hash(self.key)
 
 
+class _Walk:
+    """The points where a rule's gradients are taken, step by step, as far as somebody asked."""
+
+    def __init__(self, rule: Rule, numbers: Numbers, scales: tuple[float, ...], decaying: bool) -> None:
+        self._rule, self._numbers = rule, {**numbers, "initial_lr": numbers["lr"]}
+        self._held = None if decaying else rule.bind(self._numbers)
+        self._size = np.array([1e3, 1.0, 1e-3, 1e-6, 1e-9, 0.0, 1.0, 1e-2, *scales, *np.sqrt(scales)])
+        self._slope = np.zeros_like(self._size)
+        self._slope[6:8] = 0.3, 1e-2
+        self._noise = np.random.default_rng(7).normal(size=(STEPS + 1, len(self._size)))
+        self._theta = np.where(np.arange(len(self._size)) % 2, 1.0, 0.0)
+        self._theta[4:6] = 1.0
+        self._slots = [np.zeros_like(self._theta) + start for start in rule.initial(numbers, self._theta).values()]
+        self._memory = dict(rule.memory)
+        self._points: list[np.ndarray] = []
+
+    def points(self, steps: int) -> np.ndarray:
+        """The first point, and the one after each of so many steps."""
+        with np.errstate(all="ignore"):
+            while len(self._points) <= steps:
+                self._step()
+        return np.array(self._points[: steps + 1])
+
+    def _step(self) -> None:
+        rule, t = self._rule, len(self._points) + 1
+        # not monotone, so that no constant can make up for it
+        changed = {"lr": self._numbers["lr"] * (0.2 + 0.1 * (t * t % 9))}
+        bound = self._held or rule.bind({**self._numbers, **changed})
+        constants = bound(t, self._memory)
+        self._memory = {name: constants[name] for name in self._memory}
+        point = rule.point(rule.gradient_point, self._theta, self._slots, constants)
+        self._points.append(point)
+        gradient = self._size * self._noise[t - 1] + self._slope * point
+        self._theta, *self._slots = rule.step(self._theta, gradient, self._slots, constants)
+
+
 @lru_cache(maxsize=2048)
-def _path(held: _Held, scales: tuple[float, ...], decaying: bool) -> np.ndarray:
-    """The points where the gradients are taken, step by step."""
-    rule, numbers = held.rule, held.hyperparameters
-    size = np.array([1e3, 1.0, 1e-3, 1e-6, 1e-9, 0.0, 1.0, 1e-2, *scales, *np.sqrt(scales)])
-    slope = np.zeros_like(size)
-    slope[6:8] = 0.3, 1e-2
-    theta = np.where(np.arange(len(size)) % 2, 1.0, 0.0)
-    theta[4:6] = 1.0
-    noise = np.random.default_rng(7).normal(size=(STEPS + 1, len(size)))
-    slots = [np.zeros_like(theta) + start for start in rule.initial(numbers, theta).values()]
-    memory, path = dict(rule.memory), []
-    with np.errstate(all="ignore"):
-        for t in range(1, STEPS + 2):
-            # not monotone, so that no constant can make up for it
-            rate = numbers["lr"] * ((0.2 + 0.1 * (t * t % 9)) if decaying else 1.0)
-            constants = rule.constants(t, {**numbers, "lr": rate, "initial_lr": numbers["lr"]}, memory)
-            memory = {name: constants[name] for name in memory}
-            point = rule.point(rule.gradient_point, theta, slots, constants)
-            path.append(point)
-            theta, *slots = rule.step(theta, size * noise[t - 1] + slope * point, slots, constants)
-    return np.array(path)
+def _walk(held: _Held, scales: tuple[float, ...], decaying: bool) -> _Walk:
+    return _Walk(held.rule, held.hyperparameters, scales, decaying)

@@ -1,7 +1,7 @@
 """A line that makes an optimizer in one library, in the words of another: with the same numbers, or not at all."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,7 +124,7 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
         return answer
     if to == "steepest":
         return replace(answer, line=own, holds=ALWAYS)
-    found = min(_candidates(recipe, source, to), key=_rank, default=None)
+    found = _best(recipe, source, to)
     if found is None:
         return replace(answer, reasons=(_reason(recipe, source, to),))
     if source.rule.evaluation_point or source.rule.gradient_point:
@@ -170,13 +170,24 @@ class Candidate:
     kin: bool  # whether the method has the same name
 
 
+def _best(recipe: Recipe, source: Followed, to: str) -> Candidate | None:
+    """The plainest line of the library that walks the same path, where there is one."""
+    kin = [c for c in constructors(to) if c.method == recipe.constructor.method]
+    found = min(_candidates(kin, recipe, source, to), key=_rank, default=None)
+    if found and found.holds == ALWAYS and found.parts == 1 and not found.settings:
+        return found  # none is plainer
+    others = [c for c in constructors(to) if c not in kin]
+    lines = [*([found] if found else []), *_candidates(others, recipe, source, to)]
+    return min(lines, key=_rank, default=None)
+
+
 def _rank(found: Candidate) -> tuple[Any, ...]:
     return (found.holds != ALWAYS, found.parts, len(found.settings), not found.kin, len(found.line))
 
 
-def _candidates(recipe: Recipe, source: Followed, to: str) -> Iterator[Candidate]:
-    """Every line of the library that walks the same path."""
-    for constructor in constructors(to):
+def _candidates(among: Sequence[Constructor], recipe: Recipe, source: Followed, to: str) -> Iterator[Candidate]:
+    """Every line with one of these optimizers of the library that walks the same path."""
+    for constructor in among:
         for rule, flags in _forms(constructor):
             if len(rule.slots) < len(source.rule.slots):
                 continue
