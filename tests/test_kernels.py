@@ -59,10 +59,28 @@ def by_definition(update, constants):
     arrays = {name: tensor.to(wide).numpy() for name, tensor in tensors.items() if name != "point"}
     with np.errstate(all="ignore"):
         new = whole_update(update, arrays, constants)
+    if update.first is not None:
+        for array, (name, tensor) in enumerate(tensors.items()):
+            if tensor.dtype == torch.bfloat16 and isinstance(new.get(name), np.ndarray):
+                new[name] = stochastically_rounded(new[name], update.first, int(constants["rounding_key"]), array)
     return {
         name: torch.as_tensor(new[name]).to(t.dtype).expand(t.shape) if name in new else t
         for name, t in tensors.items()
     }
+
+
+def stochastically_rounded(x, first, key, array):
+    """Float32 numbers that bfloat16 holds: 16 random bits added, the lower half cut off."""
+
+    def mixed(x):
+        x = (x ^ x >> 16) * 0x7FEB352D % 2**32
+        x = (x ^ x >> 15) * 0x846CA68B % 2**32
+        return x ^ x >> 16
+
+    weights = np.array([(first + place + key) % 2**32 for place in range(x.size)], dtype=np.uint64)
+    noise = mixed(mixed(weights) ^ (key >> 32 | array << 24)) >> 16
+    bits = (x.view(np.uint32).astype(np.uint64) + noise & 0xFFFF0000).astype(np.uint32)
+    return np.where(np.isnan(x), np.float32("nan"), bits.view(np.float32))
 
 
 def both_ways(update, constants):
@@ -109,6 +127,16 @@ def test_slots_in_16_bits_are_computed_in_32_and_rounded_once(name, dtype):
     constants = rule.constants(3, {"lr": 0.13, "weight_decay": 0.37})
     expected, found = both_ways(case(rule, dtype, slots_in=torch.bfloat16), constants)
     assert found[rule.slots[0].symbol].dtype == torch.bfloat16
+    for key, value in expected.items():
+        assert same_bits(value, found[key]), key
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.elementwise])
+def test_stochastic_rounding_gives_the_bits_of_its_definition(name):
+    rule = RULES[name]
+    constants = {**rule.constants(3, {"lr": 0.13, "weight_decay": 0.37}), "rounding_key": float(0x1E240B92C71D3F)}
+    update = case(rule, torch.bfloat16, slots_in=torch.bfloat16, first=2**32 - 500)
+    expected, found = both_ways(update, constants)
     for key, value in expected.items():
         assert same_bits(value, found[key]), key
 

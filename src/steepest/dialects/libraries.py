@@ -47,6 +47,8 @@ IDLE = (
     "accumulator_dtype",
     "mu_dtype",
     "state_dtype",
+    "stochastic_rounding",
+    "rounding_seed",
 )
 
 # arguments whose meaning has no counterpart in any class here, with what they do

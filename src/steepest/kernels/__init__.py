@@ -9,8 +9,20 @@ A `Step` chooses for each parameter: one fused pass over memory on the CPU, torc
 rule on tensors for what these cannot take. The plain rule is the definition, the pass gives the same bits.
 """
 
+from steepest.kernels.rounding import KEY as ROUNDING_KEY
+from steepest.kernels.rounding import step_key
 from steepest.kernels.step import Step
 from steepest.kernels.update import AVERAGE_RATE, GRADIENT_SCALE, Update, state_dtype, storage_dtypes
 from steepest.kernels.ways import prefer
 
-__all__ = ["AVERAGE_RATE", "GRADIENT_SCALE", "Step", "Update", "prefer", "state_dtype", "storage_dtypes"]
+__all__ = [
+    "AVERAGE_RATE",
+    "GRADIENT_SCALE",
+    "ROUNDING_KEY",
+    "Step",
+    "Update",
+    "prefer",
+    "state_dtype",
+    "step_key",
+    "storage_dtypes",
+]

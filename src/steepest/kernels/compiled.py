@@ -60,6 +60,7 @@ def fits(update: Update) -> bool:
     p, tensors = update.parameter, [x.detach() for x in update.tensors().values()]
     return (
         p.device.type not in _unusable
+        and update.first is None
         and p.dtype in DTYPES
         and all(type(x) is torch.Tensor and x.layout == torch.strided and x.device == p.device for x in tensors)
         and not any(x.is_neg() or x.is_complex() for x in tensors)

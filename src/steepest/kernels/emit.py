@@ -9,6 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from steepest.kernels import rounding
 from steepest.kernels.table import CHUNKS, CONSTANTS, COUNT, FIRST_ADDRESS, ROW, TABLE, Array
 from steepest.kernels.trace import Traced
 
@@ -21,15 +22,16 @@ Entry = Callable[[int], ir.Value]  # a chunk's number in a column of the table
 REAL = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 
 
-def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str) -> str:
+def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str, rounds: bool = False) -> str:
     """LLVM's text of `void kernel(int64 *job)`, which takes chunk after chunk of the job until none is left.
 
     arrays: one column of addresses each, in order.  compute: "float32" or "float64", in which the arithmetic is done.
+    rounds: whether what is written as bfloat16 is rounded stochastically; else it is rounded to nearest.
     Several threads may run it on the same job.
     """
     module = ir.Module(name="steepest")
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
-    _Updates(function, traced, arrays, compute).emit()
+    _Updates(function, traced, arrays, compute, rounds).emit()
     return str(module)
 
 
@@ -137,8 +139,11 @@ class _Squares(_Chunks):
 
 
 class _Updates(_Chunks):
-    def __init__(self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str) -> None:
+    def __init__(
+        self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str, rounds: bool
+    ) -> None:
         super().__init__(function)
+        self.rounds = rounds
         self.traced, self.arrays, self.compute = traced, arrays, compute
         self.real = REAL[compute]
         self.width = LANE_BYTES // (4 if compute == "float32" else 8)
@@ -150,25 +155,22 @@ class _Updates(_Chunks):
         numbers = b.gep(constants, [first], source_etype=REAL["float64"])
         bases = {a.name: b.inttoptr(entry(FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
         scalars = {text: self._constant(numbers, k) for k, text in enumerate(texts)}
+        noise = self._noise(entry, numbers, texts) if self.rounds else None
         whole = b.and_(count, INT64(-self.width))
         for start, stop, lanes in ((INT64(0), whole, self.width), (whole, count, 1)):
-            spread = {text: self._spread(value, lanes) for text, value in scalars.items()}
-            step = _Lanes(b, self.real, lanes)
+            step = _Lanes(b, self.real, lanes, noise)
+            spread = {text: step.spread(value) for text, value in scalars.items()}
             self._loop(start, stop, lanes, lambda i, _, step=step, spread=spread: self._weights(step, bases, spread, i))
+
+    def _noise(self, entry: "Entry", numbers: ir.Value, texts: Sequence[str]) -> "_Noise":
+        b, real = self.builder, REAL["float64"]
+        place = b.gep(numbers, [INT64(texts.index(rounding.KEY))], source_etype=real)
+        return _Noise(b, entry(FIRST_ADDRESS + len(self.arrays)), b.fptoui(b.load(place, typ=real), INT64))
 
     def _constant(self, numbers: ir.Value, k: int) -> ir.Value:
         b = self.builder
         value = b.load(b.gep(numbers, [INT64(k)], source_etype=REAL["float64"]), typ=REAL["float64"])
         return value if self.compute == "float64" else b.fptrunc(value, self.real)
-
-    def _spread(self, value: ir.Value, lanes: int) -> ir.Value:
-        if lanes == 1:
-            return value
-        b, vector = self.builder, ir.VectorType(self.real, lanes)
-        one = b.insert_element(ir.Constant(vector, ir.Undefined), value, INT32(0))
-        return b.shuffle_vector(
-            one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes)
-        )
 
     def _weights(self, step: "_Lanes", bases: dict[str, ir.Value], scalars: dict[str, ir.Value], i: ir.Value) -> None:
         program, dtypes = self.traced.program, {a.name: a.dtype for a in self.arrays}
@@ -179,21 +181,54 @@ class _Updates(_Chunks):
 
         for operation, arguments in program.instructions:
             values.append(step.calculate(operation, *(value(a) for a in arguments)))
+        numbers = {a.name: number for number, a in enumerate(self.arrays)}
         for name, result in self.traced.outputs.items():
-            step.store(bases[name], i, dtypes[name], value(result))
+            step.store(bases[name], i, dtypes[name], value(result), numbers[name])
+
+
+class _Noise:
+    """The random bits of stochastic rounding: `kernels.rounding.noise` for weights first, first + 1, …"""
+
+    def __init__(self, builder: Any, first: ir.Value, key: ir.Value) -> None:
+        self.builder = builder
+        self.first = builder.trunc(builder.add(first, key), INT32)
+        self.high = builder.trunc(builder.lshr(key, INT64(32)), INT32)
+
+    def bits(self, step: "_Lanes", i: ir.Value, array: int) -> ir.Value:
+        """16 random bits for each lane's weight, in 32-bit words."""
+        b: Any = self.builder
+        lanes = ir.Constant(step.type(INT32), list(range(step.lanes)) if step.lanes > 1 else 0)
+        weights = b.add(step.spread(b.add(self.first, b.trunc(i, INT32))), lanes)
+        key = b.or_(self.high, INT32(array << rounding.ARRAY_SHIFT))
+        mixed = self._mixed(step, b.xor(self._mixed(step, weights), step.spread(key)))
+        return b.lshr(mixed, step.full(INT32, 16))
+
+    def _mixed(self, step: "_Lanes", x: ir.Value) -> ir.Value:
+        b = self.builder
+        for shift, factor in rounding.ROUNDS:
+            x = b.mul(b.xor(x, b.lshr(x, step.full(INT32, shift))), step.full(INT32, factor))
+        return b.xor(x, b.lshr(x, step.full(INT32, 16)))
 
 
 class _Lanes:
     """Loads, stores and operations on one weight or on a vector of them."""
 
-    def __init__(self, builder: Any, real: Any, lanes: int) -> None:
-        self.builder, self.lanes, self.real = builder, lanes, real
+    def __init__(self, builder: Any, real: Any, lanes: int, noise: "_Noise | None" = None) -> None:
+        self.builder, self.lanes, self.real, self.noise = builder, lanes, real, noise
 
     def type(self, one: Any) -> Any:
         return one if self.lanes == 1 else ir.VectorType(one, self.lanes)
 
     def full(self, one: Any, value: Any) -> ir.Constant:
         return ir.Constant(self.type(one), value if self.lanes == 1 else [value] * self.lanes)
+
+    def spread(self, value: Any) -> ir.Value:
+        """One number in every lane."""
+        if self.lanes == 1:
+            return value
+        b, vector = self.builder, self.type(value.type)
+        one = b.insert_element(ir.Constant(vector, ir.Undefined), value, INT32(0))
+        return b.shuffle_vector(one, ir.Constant(vector, ir.Undefined), self.full(INT32, 0))
 
     def _at(self, base: ir.Value, i: ir.Value, one: Any) -> ir.Value:
         return self.builder.gep(base, [i], source_etype=one)
@@ -206,20 +241,20 @@ class _Lanes:
             return b.bitcast(wide, self.type(self.real))
         return b.fpext(value, self.type(self.real)) if dtype == "float16" else value
 
-    def store(self, base: ir.Value, i: ir.Value, dtype: str, value: ir.Value) -> None:
+    def store(self, base: ir.Value, i: ir.Value, dtype: str, value: ir.Value, array: int) -> None:
         b, one = self.builder, {**REAL, "bfloat16": INT16, "float16": ir.HalfType()}[dtype]
         if dtype == "bfloat16":
-            value = self._to_bfloat16(value)
+            value = self._to_bfloat16(value, None if self.noise is None else self.noise.bits(self, i, array))
         elif dtype == "float16":
             value = b.fptrunc(value, self.type(one))
         b.store(value, self._at(base, i, one), align=_bytes(dtype))
 
-    def _to_bfloat16(self, value: ir.Value) -> ir.Value:
-        """The nearest bfloat16, ties to even; NaN stays NaN."""
+    def _to_bfloat16(self, value: ir.Value, noise: ir.Value | None) -> ir.Value:
+        """The nearest bfloat16, ties to even, or with noise one of the two around; NaN stays NaN."""
         b = self.builder
         bits = b.bitcast(value, self.type(INT32))
         odd = b.and_(b.lshr(bits, self.full(INT32, 16)), self.full(INT32, 1))
-        rounded = b.add(bits, b.add(odd, self.full(INT32, 0x7FFF)))
+        rounded = b.add(bits, b.add(odd, self.full(INT32, 0x7FFF)) if noise is None else noise)
         top = b.trunc(b.lshr(rounded, self.full(INT32, 16)), self.type(INT16))
         nan = b.fcmp_unordered("uno", value, value)
         return b.select(nan, self.full(INT16, 0x7FC0), top)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from steepest.kernels import rounding
 from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array, Job
 from steepest.kernels.trace import Traced, trace
 from steepest.kernels.update import Update, state_dtype, storage_dtypes, whole_update
@@ -73,7 +74,10 @@ def pieces(sizes: Sequence[int], chunk: int) -> np.ndarray:
 def program(update: Update, constants: Constants) -> Traced:
     """The instructions of this kind of update; raises `NotTraceable` for a rule that cannot be compiled."""
     read = [name for name in update.tensors() if name != "point"]
-    return trace(lambda x, c: whole_update(update, x, c), read, list(constants))
+    traced = trace(lambda x, c: whole_update(update, x, c), read, list(constants))
+    if update.first is not None:
+        traced.program.scalars.append(rounding.KEY)
+    return traced
 
 
 class Pass:
@@ -90,7 +94,8 @@ class Pass:
         first = updates[0]
         arrays = [Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items()]
         compute = _NAMES[state_dtype(first.parameter.dtype)]
-        self.kernel = native.compiled(kernel_ir(traced, arrays, compute))
+        rounds = first.first is not None
+        self.kernel = native.compiled(kernel_ir(traced, arrays, compute, rounds))
         self.numbers, self.width = traced.numbers, len(traced.program.scalars)
         self.parameters = [u.parameter for u in updates]
         self.laid_out_otherwise = [i for i, u in enumerate(updates) if layout(u.gradient) != layout(u.parameter)]
@@ -104,13 +109,16 @@ class Pass:
         chunk = chunk_size(sum(sizes))
         index, start, count = pieces(sizes, chunk)
         tensors = [list(u.tensors().values()) for u in updates]
-        self.table = np.empty((FIRST_ADDRESS + len(tensors[0]), len(count)), dtype=np.int64)
+        columns = FIRST_ADDRESS + len(tensors[0])
+        self.table = np.empty((columns + (updates[0].first is not None), len(count)), dtype=np.int64)
         self.table[COUNT] = count
         for column, each in enumerate(zip(*tensors, strict=True), FIRST_ADDRESS):
             offset = start * each[0].element_size()
             self.table[column] = np.array([t.data_ptr() for t in each], dtype=np.int64)[index] + offset
             if column == self.column:
                 self.offset = offset
+        if updates[0].first is not None:
+            self.table[columns] = np.array([u.first for u in updates], dtype=np.int64)[index] + start
         self.index = None if index.tolist() == list(range(len(updates))) else index
         self.elements = sum(sizes)
         self._gradient_column = self.table[self.column].data

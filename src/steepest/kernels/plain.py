@@ -4,12 +4,16 @@ from collections.abc import Sequence
 
 import torch
 
+from steepest.kernels import rounding
 from steepest.kernels.update import Update, state_dtype, whole_update
 from steepest.rules.rule import Constants
 
 
-def step(update: Update, constants: Sequence[Constants]) -> None:
-    """One parameter's update, computed in the state's dtype and rounded once at the end."""
+def step(update: Update, constants: Sequence[Constants], places: torch.Tensor | None = None) -> None:
+    """One parameter's update, computed in the state's dtype and rounded once at the end.
+
+    places: where the weights lie, for stochastic rounding, if not as the parameter says.
+    """
     tensors = update.tensors()
     numbers = {name: _numbers(tensor) for name, tensor in tensors.items() if name != "point"}
     dtype = state_dtype(numbers["theta"].dtype)
@@ -18,6 +22,12 @@ def step(update: Update, constants: Sequence[Constants]) -> None:
     # a rule may hand a slot on as another one; without a copy the first write would reach both
     old = {id(x) for x in values.values()}
     new = {name: value.clone() if id(value) in old else value for name, value in new.items()}
+    if update.first is not None:
+        weights = update.first + (rounding.places(update.parameter) if places is None else places)
+        key = constants[update.row][rounding.KEY]
+        for array, (name, x) in enumerate(tensors.items()):
+            if x.dtype == torch.bfloat16 and isinstance(new.get(name), torch.Tensor):
+                new[name] = rounding.to_bfloat16(new[name], rounding.noise(weights, key, array))
     for name, value in new.items():
         _write(tensors[name], value)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from steepest.kernels import plain
+from steepest.kernels import plain, rounding
 from steepest.kernels.update import Update
 from steepest.rules.rule import Constants
 
@@ -30,7 +30,8 @@ def _step_of_rows(
     wholes = (update.parameter, *update.slots)
     parameter, *slots = (x[rows] for x in wholes)
     part = replace(update, parameter=parameter, gradient=g, slots=tuple(slots), zero_gradient=False)
-    plain.step(part, constants)
+    places = None if update.first is None else rounding.places(update.parameter)[rows]
+    plain.step(part, constants, places)
     for whole, new in zip(wholes, (parameter, *slots), strict=True):
         whole[rows] = new
 

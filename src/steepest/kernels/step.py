@@ -50,6 +50,7 @@ class Step:
     def _kind(way: Any, update: Update, constants: Constants) -> tuple[Any, ...]:
         dtypes = tuple(tensor.dtype for tensor in update.tensors().values())
         flags = (update.theta is None, update.average is None, update.maximize, update.scaled, update.zero_gradient)
+        flags = (*flags, update.first is None)
         return (way, update.parameter.device, id(update.rule), dtypes, flags, tuple(constants))
 
     def _remember(self) -> None:

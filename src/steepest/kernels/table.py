@@ -7,7 +7,8 @@ import numpy as np
 # a job: what a kernel is called with
 NEXT, CHUNKS, TABLE, CONSTANTS = 0, 1, 2, 3
 
-# the columns of the chunk table, one after the other in memory: length, row of constants, the address of each array
+# the columns of the chunk table, one after the other in memory: length, row of constants, the address of each array;
+# and last, where bfloat16 is rounded stochastically, the number of the chunk's first weight
 COUNT, ROW, FIRST_ADDRESS = 0, 1, 2
 
 

@@ -23,6 +23,7 @@ class Update:
     average    where an exponential moving average of θ lives, if one is wanted; rewritten
     maximize   climb instead of descend
     scaled     multiply the gradient by the constant `gradient_scale` first (clipping, unscaling)
+    first      the number of the first weight, if bfloat16 is rounded stochastically, by the constant `rounding_key`
     """
 
     rule: Rule
@@ -35,6 +36,7 @@ class Update:
     maximize: bool = False
     scaled: bool = False
     zero_gradient: bool = False
+    first: int | None = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Every tensor that takes part, by its name in `whole_update`."""

@@ -23,6 +23,9 @@ and what all of them have beyond torch's, done in the same pass over memory:
     state_dtype            torch.bfloat16: keep the state in 16 bits, for parameters of at most 32; the step still
                            computes in float32. What would go wrong in 16 bits stays in 32: copies of the weights
                            (ASGD, schedule-free), centered RMSprop's means, the average of `ema`
+    stochastic_rounding    what is stored as torch.bfloat16, parameters and state, is rounded up or down at random, so
+                           that its mean is right and small steps are not lost; the random bits depend on
+                           `rounding_seed`, the step and the weight's place, so a run can be repeated and continued
     GradScaler             unscaling, and the step left out when a gradient is not finite
 
 `following(rule)` makes the class of a rule of one's own.

@@ -22,6 +22,7 @@ from steepest.optim.options import (
     filled,
     read_initial_rate,
     read_numbers,
+    read_rounding_seed,
     read_state_dtype,
     refuse_idle,
     refuse_near_misses,
@@ -79,7 +80,7 @@ class Optimizer(torch.optim.Optimizer):
         options = filled(self.forms, {**self._written, **group}, self._given | group.keys())
         group = {**group, **{name: value for name, value in options.items() if name in self.defaults}}
         followed = self._followed(options)
-        if followed.state_dtype is not None:
+        if followed.state_dtype is not None or followed.rounding_seed is not None:
             for p in filter(torch.is_tensor, _tensors(group["params"])):
                 _refuse_storage(followed, p)
         _one_for_all([beside_the_rule(each)[0] for each in (*self.param_groups, options)])
@@ -245,6 +246,7 @@ class Optimizer(torch.optim.Optimizer):
             beside_the_rule(options)[1],
             bool(options["zero_grad_after_step"]),
             read_state_dtype(options),
+            read_rounding_seed(options),
         )
 
     @torch.no_grad()
@@ -290,11 +292,11 @@ class Optimizer(torch.optim.Optimizer):
 
     def _slots(self, p: torch.Tensor, followed: Followed) -> tuple[torch.Tensor, ...]:
         rule = followed.rule
-        if not (rule.slots or rule.counts_steps):
+        if not (rule.slots or followed.counts_steps):
             return ()
         state = self.state[p]
-        if rule.counts_steps and "step" not in state:
-            state["step"] = torch.tensor(0.0, dtype=torch.float32)
+        if followed.counts_steps:
+            _count_from_here(state, rule)
         for name, value in rule.memory.items():
             if name not in state:
                 state[name] = torch.tensor(value, dtype=torch.float64)
@@ -498,6 +500,15 @@ def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
     return list(velocities)
 
 
+def _count_from_here(state: dict[str, Any], rule: Rule) -> None:
+    """A count of the steps; a rule that asks only for the first step may have made it before anybody counted."""
+    is_new = rule.counts_steps or any(state.get(slot.name) is None for slot in rule.slots)
+    if "step" not in state:
+        state["step"] = torch.tensor(0.0 if is_new else 1.0, dtype=torch.float32)
+    elif is_new and not rule.counts_steps:
+        state["step"].zero_()
+
+
 def _filled_like(p: torch.Tensor, value: Any, dtype: torch.dtype) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value.to(dtype, copy=True, memory_format=torch.preserve_format)
@@ -531,6 +542,11 @@ def _refuse_storage(followed: Followed, p: torch.Tensor) -> None:
         raise ValueError(
             f"Invalid state_dtype value: {followed.state_dtype} for a parameter of {p.dtype}; it is for parameters of "
             f"float32, bfloat16 or float16; give the others a group with state_dtype=None"
+        )
+    if followed.rounding_seed is not None and p.dtype == torch.float16:
+        raise ValueError(
+            "stochastic_rounding rounds to bfloat16, and a parameter is of torch.float16; convert it with .bfloat16(), "
+            "or give it a group with stochastic_rounding=False"
         )
 
 
@@ -575,7 +591,7 @@ def _refuse_foreign_state(name: str, rule: Rule, p: torch.Tensor, state: Any) ->
                 f"this state_dict is of a model with other shapes: {key} is {tuple(value.shape)} for a parameter "
                 f"of shape {tuple(p.shape)}; load it for the same parameters in the same order"
             )
-    step = as_float(state["step"]) if rule.counts_steps else 0.0
+    step = as_float(state.get("step", 0.0))
     if step is None or not (step >= 0 and step.is_integer()):
         raise ValueError(
             f"Invalid step: {_summary(state['step'])}; it counts steps, so it is a whole number, 0 or above"

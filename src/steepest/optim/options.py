@@ -75,6 +75,14 @@ def read_state_dtype(options: Mapping[str, Any]) -> torch.dtype | None:
     raise NotANumber(f"Invalid state_dtype value: {dtype!r}; state_dtype must be None or torch.bfloat16{reason}")
 
 
+def read_rounding_seed(options: Mapping[str, Any]) -> int | None:
+    """`rounding_seed`, checked; None without `stochastic_rounding`."""
+    seed = options.get("rounding_seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+        raise NotANumber(f"Invalid rounding_seed value: {seed!r}; rounding_seed must be a whole number in [0, 2**64)")
+    return seed if options.get("stochastic_rounding") else None
+
+
 def check_flags(options: Mapping[str, Any]) -> None:
     """Refuses a flag that is neither True nor False (0 and 1 pass); `foreach` and `fused` may be None too."""
     for name in (*FLAGS, *FLAGS_OR_NONE):
@@ -84,6 +92,8 @@ def check_flags(options: Mapping[str, Any]) -> None:
             raise NotANumber(f"Invalid {name} value: {value!r}; {name} must be True or False")
     if options.get("foreach") and options.get("fused"):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together; leave both out")
+    if options.get("stochastic_rounding") and options.get("differentiable"):
+        raise ValueError("stochastic_rounding and differentiable cannot be together: no derivative leads through it")
     if options.get("nesterov") and (not options["momentum"] or options["dampening"]):
         raise ValueError(
             "Nesterov momentum requires a momentum and zero dampening; "

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from operator import is_
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from steepest import kernels
-from steepest.kernels import AVERAGE_RATE, GRADIENT_SCALE, Update, state_dtype
+from steepest.kernels import AVERAGE_RATE, GRADIENT_SCALE, ROUNDING_KEY, Update, state_dtype, step_key
 from steepest.rules import Constants, Rule, Slot
 
 AVERAGE = "ema"  # the state's key for the moving average of θ
@@ -32,12 +32,18 @@ class Followed:
     average: float | None
     zero_gradient: bool
     state_dtype: torch.dtype | None = None
+    rounding_seed: int | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether it asks for nothing beside the rule."""
-        beside = self.maximize, self.zero_gradient, self.average is not None, self.state_dtype is not None
-        return not any(beside)
+        beside = self.average, self.state_dtype, self.rounding_seed
+        return not (self.maximize or self.zero_gradient) and all(x is None for x in beside)
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether each parameter's state has a count of its steps."""
+        return self.rule.counts_steps or self.rounding_seed is not None
 
     def stored_as(self, slot: Slot, parameter: torch.dtype) -> torch.dtype:
         """The dtype in which a slot lies in memory."""
@@ -52,7 +58,8 @@ class Followed:
     def structure(self) -> tuple[Any, ...]:
         """What decides which kernel runs; all else is numbers."""
         decays = bool(self.hyperparameters.get("weight_decay"))
-        return (id(self.rule), decays, self.maximize, self.average is None, self.zero_gradient, self.state_dtype)
+        stored = self.state_dtype, self.rounding_seed is None
+        return (id(self.rule), decays, self.maximize, self.average is None, self.zero_gradient, *stored)
 
 
 @dataclass(frozen=True)
@@ -131,9 +138,11 @@ class Plan:
         self.unscaling, self.scaled = unscaling, unscaling or clip_norm is not None
         taking_part = {id(m.parameter) for m in members}
         self._present = [i for i, p in enumerate(params) if id(p) in taking_part]
+        before = [0, *accumulate(p.numel() for p in params)]
+        self._firsts = [before[i] for i in self._present]
         self._absent = [i for i, p in enumerate(params) if id(p) not in taking_part]
         rules = [groups[m.group].rule for m in members]
-        self._counting = np.array([rule.counts_steps for rule in rules], dtype=bool)
+        self._counting = np.array([groups[m.group].counts_steps for m in members], dtype=bool)
         self._all_count, self._none_counts = bool(self._counting.all()), not self._counting.any()
         self._fresh = np.array([m.is_new for m in members], dtype=bool)
         self._counts = counts
@@ -199,8 +208,8 @@ class Plan:
         rows = self._rows()
         constants = [self._constants(row) for row in rows]
         if self._step is None:
-            members = zip(self.members, gradients, self._row_of, strict=True)
-            updates = [self._update(m, gradient, int(row)) for m, gradient, row in members]
+            members = zip(self.members, gradients, self._row_of, self._firsts, strict=True)
+            updates = [self._update(m, gradient, int(row), first) for m, gradient, row, first in members]
             try:
                 self._step = kernels.Step(updates, constants, self.differentiable)
             except TypeError:
@@ -264,7 +273,7 @@ class Plan:
         if followed.rule.memory:
             first = self.members[members[0]].state
             memory = {name: float(first[name]) for name in followed.rule.memory}
-        constants = followed.constants(t, memory)
+        constants = followed.constants(t if followed.rule.counts_steps else min(t, 2), memory)
         for name in memory:
             for index in members:
                 self.members[index].state[name].fill_(constants[name])
@@ -272,10 +281,13 @@ class Plan:
             constants[GRADIENT_SCALE] = 1.0
         if followed.average is not None:
             constants[AVERAGE_RATE] = 1 - followed.average
+        if followed.rounding_seed is not None:
+            constants[ROUNDING_KEY] = step_key(followed.rounding_seed, t)
         return constants
 
-    def _update(self, m: Member, gradient: torch.Tensor, row: int) -> Update:
+    def _update(self, m: Member, gradient: torch.Tensor, row: int, first: int) -> Update:
         followed = self.groups[m.group]
+        in_bfloat16 = any(x.dtype == torch.bfloat16 for x in (m.parameter, *m.slots))
         return Update(
             followed.rule,
             m.parameter,
@@ -287,6 +299,7 @@ class Plan:
             maximize=followed.maximize,
             scaled=self.scaled,
             zero_gradient=followed.zero_gradient,
+            first=first if in_bfloat16 and followed.rounding_seed is not None else None,
         )
 
 

@@ -17,6 +17,8 @@ class Ours(TypedDict, total=False):
     ema: Annotated[float | None, None, "share of the average of the weights that a step keeps; see averaged()"]
     zero_grad_after_step: Annotated[bool, False, "set the gradients to 0 once they are used"]
     state_dtype: Annotated[torch.dtype | None, None, "torch.bfloat16 keeps the state in 16 bits"]
+    stochastic_rounding: Annotated[bool, False, "round to bfloat16 up or down at random, right in the mean"]
+    rounding_seed: Annotated[int, 0, "chooses the random bits of stochastic_rounding"]
 
 
 class Shell(Ours, total=False):

@@ -23,6 +23,8 @@ RESERVED = {
     "clip_norm",
     "zero_grad_after_step",
     "state_dtype",
+    "stochastic_rounding",
+    "rounding_seed",
     "params",
     "param_names",
     "weight_decay",
