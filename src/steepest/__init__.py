@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from steepest import optim, rules, schedules
     from steepest.descent import descend
     from steepest.dialects import explain, translate
-    from steepest.study import race
+    from steepest.report.notebook import race
     from steepest.workloads.own import workload
 
 __version__ = "0.1.0"
@@ -32,7 +32,7 @@ __all__ = ["descend", "explain", "optim", "race", "rules", "schedules", "transla
 _HOMES = {
     "descend": "steepest.descent",
     "explain": "steepest.dialects",
-    "race": "steepest.study",
+    "race": "steepest.report.notebook",
     "translate": "steepest.dialects",
     "workload": "steepest.workloads.own",
 }
