@@ -47,15 +47,24 @@ def parameters(shapes):
 
 
 def contenders(name, options, shapes, compiled):
-    """Each way to take the step: ours first."""
-    steps = {"ours": getattr(optim, name)(parameters(shapes), **options).step}
+    """Each way to take the step, ours first, and what writes its gradients anew."""
+    optimizers = {"ours": getattr(optim, name)(parameters(shapes), **options)}
     for way, flags in WAYS.items():
         if way == "fused" and name in ("RMSprop", "Adadelta"):
             continue  # torch has no fused kernel for these
-        steps[way] = getattr(torch.optim, name)(parameters(shapes), **options, **flags).step
+        optimizers[way] = getattr(torch.optim, name)(parameters(shapes), **options, **flags)
+    steps = {way: optimizer.step for way, optimizer in optimizers.items()}
     if compiled:
-        steps["compiled"] = torch.compile(getattr(torch.optim, name)(parameters(shapes), **options, foreach=True).step)
-    return steps
+        optimizers["compiled"] = getattr(torch.optim, name)(parameters(shapes), **options, foreach=True)
+        steps["compiled"] = torch.compile(optimizers["compiled"].step)
+    return steps, {way: writing_gradients(optimizer) for way, optimizer in optimizers.items()}
+
+
+def writing_gradients(optimizer):
+    """Writes every gradient anew, as a backward pass does."""
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"]]
+    new = [torch.randn_like(g) for g in gradients]
+    return lambda: torch._foreach_copy_(gradients, new)
 
 
 def copying(shapes, passes):
@@ -71,7 +80,9 @@ def main():
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--compiled", action="store_true", help="torch.compile too; takes minutes")
-    parser.add_argument("--repeats", type=int, default=0, help="default: 200 for small models, 20 for large ones")
+    parser.add_argument(
+        "--repeats", type=int, default=0, help="rounds of turns; default: 40 for small models, 6 for large ones"
+    )
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     print(machine())
@@ -80,11 +91,11 @@ def main():
         shapes = SHAPES[shape]
         for method in arguments.methods.split(","):
             name, options = METHODS[method]
-            repeats = arguments.repeats or (20 if shape in ("big", "transformer") else 200)
-            steps = contenders(name, options, shapes, arguments.compiled)
+            repeats = arguments.repeats or (6 if shape in ("big", "transformer") else 40)
+            steps, before = contenders(name, options, shapes, arguments.compiled)
             arrays = 3 + 2 * {"sgd": 0, "adadelta": 2, "adam": 2, "adamw": 2}.get(method, 1)
-            steps["copy"] = copying(shapes, arrays)
-            found = medians(steps, repeats)
+            steps["copy"], before["copy"] = copying(shapes, arrays), before["ours"]
+            found = medians(steps, repeats, before=before)
             best = min(value for way, value in found.items() if way not in ("ours", "copy"))
             row = {
                 "shape": shape,

@@ -9,14 +9,20 @@ from pathlib import Path
 
 import torch
 
+ITERATIONS = 5  # in one turn
 
-def medians(steps, repeats, warm_up=3):
+
+def medians(steps, repeats, warm_up=3, before=None):
     """Median seconds of each, in turn so that a change of the machine's speed meets all alike.
 
+    A turn is a few iterations: what a contender did one iteration ago is as near to the processor as in a training.
     Each round has an order of its own: whoever follows a contender that has filled the caches pays for it.
+    before: for each contender, what happens before every step and is not timed, as a backward pass does.
     """
-    for step in steps.values():
+    before = before or dict.fromkeys(steps, lambda: None)
+    for name, step in steps.items():
         for _ in range(warm_up):
+            before[name]()
             step()
     times = {name: [] for name in steps}
     shuffled, order = list(steps), random.Random(0)
@@ -24,9 +30,11 @@ def medians(steps, repeats, warm_up=3):
     for _ in range(repeats):
         order.shuffle(shuffled)
         for name in shuffled:
-            start = time.perf_counter()
-            steps[name]()
-            times[name].append(time.perf_counter() - start)
+            for _ in range(ITERATIONS):
+                before[name]()
+                start = time.perf_counter()
+                steps[name]()
+                times[name].append(time.perf_counter() - start)
     gc.enable()
     return {name: statistics.median(values) for name, values in times.items()}
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from steepest import optim
 from steepest.kernels import Step, Update, plain, state_dtype
-from steepest.kernels.fused import chunk_size, pieces
+from steepest.kernels.fused import CHUNK, pieces
+from steepest.kernels.table import shares
 from steepest.kernels.trace import NotTraceable, trace
 from steepest.kernels.update import whole_update
 from steepest.rules import METHODS, RULES, Rule, Slot
@@ -264,7 +265,7 @@ def test_a_parameter_whose_elements_share_memory_is_refused():
 
 def test_chunks_of_more_than_two_to_the_31_elements():
     sizes = [2**31 + 5, 0, 7, 3 * 2**31]
-    index, start, count = pieces(sizes, chunk_size(sum(sizes)))
+    index, start, count = pieces(sizes)
     assert index.dtype == start.dtype == count.dtype == "int64"
     assert count.min() > 0
     for i, n in enumerate(sizes):
@@ -272,6 +273,33 @@ def test_chunks_of_more_than_two_to_the_31_elements():
         assert starts.tolist() == [0, *counts.cumsum()[:-1]][: len(starts)]
         assert counts.sum() == n
     assert (start * 8).max() + 8 * count[-1] == 3 * 2**34  # in bytes, for float64
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_each_thread_has_its_own_part_of_each_large_tensor_and_no_thread_much_more_than_another(threads):
+    owner, _, count = pieces([5_000_000, 0, *[4096] * 60, 10, 3_000_000])
+    share = shares(owner, count, threads)
+    for large in (0, 63):
+        mine = share[owner == large]
+        assert (np.diff(mine) >= 0).all()
+        assert set(mine) == set(range(threads))
+    work = np.bincount(share, weights=count, minlength=threads)
+    assert work.max() < 1.02 * work.mean() + 2 * CHUNK
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_every_chunk_is_worked_off_once_whoever_comes(threads):
+    p = torch.nn.Parameter(torch.zeros(300_000))
+    others = [torch.nn.Parameter(torch.zeros(n)) for n in (1, 50_000, 7, 100_000)]
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        for each in (p, *others):
+            each.grad = torch.ones_like(each)
+        optim.SGD([p, *others], lr=1.0).step()
+    finally:
+        torch.set_num_threads(before)
+    assert all((each == -1).all() for each in (p, *others))
 
 
 def test_addresses_beyond_two_to_the_31():

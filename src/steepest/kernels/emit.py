@@ -10,9 +10,21 @@ from typing import Any
 from llvmlite import ir
 
 from steepest.kernels import rounding
-from steepest.kernels.table import CHUNKS, CONSTANTS, COUNT, FIRST_ADDRESS, ROW, TABLE, Array
+from steepest.kernels.table import (
+    CHUNKS,
+    CONSTANTS,
+    COUNT,
+    FIRST_ADDRESS,
+    FIRST_SHARE,
+    ORDER,
+    ROW,
+    SHARES,
+    TABLE,
+    Array,
+)
 from steepest.kernels.trace import Traced
 
+THREAD_NUMBER = "thread_number"  # int32 thread_number(void), for the linker to find
 LANE_BYTES = 64  # one vector of the widest machines; LLVM splits it where registers are narrower
 INT64, INT32, INT16, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(16), ir.IntType(1)
 POINTER = ir.PointerType()
@@ -29,10 +41,9 @@ def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str, rounds: boo
     rounds: whether what is written as bfloat16 is rounded stochastically; else it is rounded to nearest.
     Several threads may run it on the same job.
     """
-    module = ir.Module(name="steepest")
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
+    function = _function()
     _Updates(function, traced, arrays, compute, rounds).emit()
-    return str(module)
+    return str(function.module)
 
 
 def squares_ir(dtype: str, column: int) -> str:
@@ -40,14 +51,19 @@ def squares_ir(dtype: str, column: int) -> str:
 
     The job's constants are the place for the sums, one a chunk, so that the total does not depend on who did what.
     """
-    module = ir.Module(name="steepest")
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
+    function = _function()
     _Squares(function, dtype, column).emit()
-    return str(module)
+    return str(function.module)
+
+
+def _function() -> ir.Function:
+    module = ir.Module(name="steepest")
+    ir.Function(module, ir.FunctionType(INT32, []), name=THREAD_NUMBER)
+    return ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), name="kernel")
 
 
 class _Chunks:
-    """A kernel that takes chunk after chunk of a job until none is left."""
+    """A kernel that takes chunk after chunk of a job, its thread's own share first, until none is left."""
 
     width: int
     chunk: ir.Value  # the number of the chunk at hand
@@ -58,20 +74,28 @@ class _Chunks:
 
     def emit(self) -> None:
         b, job = self.builder, self.function.args[0]
-        fetch, work, done = (self.function.append_basic_block(name) for name in ("fetch", "work", "done"))
-        chunks, table, constants = (self._word(job, k) for k in (CHUNKS, TABLE, CONSTANTS))
-        b.branch(fetch)
-        b.position_at_end(fetch)
-        chunk = b.atomic_rmw("add", job, INT64(1), "monotonic")
-        b.cbranch(b.icmp_signed("<", chunk, chunks), work, done)
-        b.position_at_end(work)
-        table = b.inttoptr(table, POINTER)
-        self.chunk = chunk
-        self._chunk(
-            lambda column: self._word(table, b.add(b.mul(INT64(column), chunks), chunk)), b.inttoptr(constants, POINTER)
+        chunks, table, constants, order, shares = (
+            self._word(job, k) for k in (CHUNKS, TABLE, CONSTANTS, ORDER, SHARES)
         )
-        b.branch(fetch)
-        b.position_at_end(done)
+        table, constants, order = (b.inttoptr(x, POINTER) for x in (table, constants, order))
+        own = b.zext(b.call(b.module.globals[THREAD_NUMBER], []), INT64)
+
+        def one_share(turn: ir.Value, _: Any) -> None:
+            number = b.srem(b.add(own, turn), shares)
+            share = b.gep(job, [b.add(INT64(FIRST_SHARE), b.mul(INT64(2), number))], source_etype=INT64)
+            end = self._word(share, 1)
+            fetch, work, done = (self.function.append_basic_block(name) for name in ("fetch", "work", "done"))
+            b.branch(fetch)
+            b.position_at_end(fetch)
+            place = b.atomic_rmw("add", share, INT64(1), "monotonic")
+            b.cbranch(b.icmp_signed("<", place, end), work, done)
+            b.position_at_end(work)
+            self.chunk = chunk = self._word(order, place)
+            self._chunk(lambda column: self._word(table, b.add(b.mul(INT64(column), chunks), chunk)), constants)
+            b.branch(fetch)
+            b.position_at_end(done)
+
+        self._loop(INT64(0), shares, 1, one_share)
         b.ret_void()
 
     def _chunk(self, entry: "Entry", constants: ir.Value) -> None:

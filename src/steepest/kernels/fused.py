@@ -19,8 +19,7 @@ from steepest.rules.rule import Constants
 if TYPE_CHECKING:
     from steepest.kernels import native
 
-SMALLEST_CHUNK, LARGEST_CHUNK = 16384, 2**20  # elements: taking a chunk costs little, memory likes long stretches
-CHUNKS = 64  # as many as leave no thread idle for long
+CHUNK = 16384  # elements; it depends on nothing, so sums by chunks do not depend on the threads
 SERIAL = 40_000  # elements below which waking a second thread costs more than it brings
 
 OF_THE_PARAMETER = ("theta", "g", "point")  # arrays of the parameter's dtype; the others are of the state's
@@ -60,14 +59,9 @@ def is_dense(x: torch.Tensor) -> bool:
     return True
 
 
-def chunk_size(elements: int) -> int:
-    """How many elements a thread takes at once: it depends on the work alone, so sums do not depend on the threads."""
-    return min(LARGEST_CHUNK, max(SMALLEST_CHUNK, elements // CHUNKS // 1024 * 1024))
-
-
-def pieces(sizes: Sequence[int], chunk: int) -> np.ndarray:
+def pieces(sizes: Sequence[int]) -> np.ndarray:
     """The chunks of tensors of these sizes, as rows of 64-bit numbers: whose each is, its start, its length."""
-    each = [(i, start, min(chunk, n - start)) for i, n in enumerate(sizes) for start in range(0, n, chunk)]
+    each = [(i, start, min(CHUNK, n - start)) for i, n in enumerate(sizes) for start in range(0, n, CHUNK)]
     return np.array(each, dtype=np.int64).reshape(-1, 3).T
 
 
@@ -106,8 +100,7 @@ class Pass:
 
     def _lay_out(self, updates: Sequence[Update]) -> None:
         sizes = [u.parameter.numel() for u in updates]
-        chunk = chunk_size(sum(sizes))
-        index, start, count = pieces(sizes, chunk)
+        index, start, count = pieces(sizes)
         tensors = [list(u.tensors().values()) for u in updates]
         columns = FIRST_ADDRESS + len(tensors[0])
         self.table = np.empty((columns + (updates[0].first is not None), len(count)), dtype=np.int64)
@@ -119,6 +112,7 @@ class Pass:
                 self.offset = offset
         if updates[0].first is not None:
             self.table[columns] = np.array([u.first for u in updates], dtype=np.int64)[index] + start
+        self._owner = index
         self.index = None if index.tolist() == list(range(len(updates))) else index
         self.elements = sum(sizes)
         self._gradient_column = self.table[self.column].data
@@ -130,7 +124,7 @@ class Pass:
         self.rows = occurring.tolist()
         self.table[ROW] = own if self.index is None else own[self.index]
         constants = np.zeros((len(self.rows), self.width))
-        self.job = Job(self.table, constants)
+        self.job = Job(self.table, constants, self._owner)
         self._constants = constants.data
         self._pack_constants = struct.Struct(f"{constants.size}d").pack_into
 
@@ -163,7 +157,7 @@ class Pass:
         from steepest.kernels.emit import squares_ir
 
         kernel = native.compiled(squares_ir(_NAMES[self.parameters[0].dtype], self.column))
-        return kernel, Job(self.table, np.zeros(self.table.shape[1]))
+        return kernel, Job(self.table, np.zeros(self.table.shape[1]), self._owner)
 
     def sum_of_squares(self) -> float:
         """Σ g² over the gradients, added up in double precision, in an order that does not depend on the threads."""

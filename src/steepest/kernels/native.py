@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from llvmlite import binding as llvm
 
+from steepest.kernels.emit import THREAD_NUMBER
 from steepest.kernels.table import Job
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -29,7 +30,7 @@ class Kernel:
 
     def run(self, job: Job, threads: int) -> None:
         """Work the job off with so many threads; the interpreter is free meanwhile."""
-        address = job.begin()
+        address = job.begin(threads)
         if threads <= 1 or _forked:
             self._call(address)
         else:
@@ -53,8 +54,16 @@ def _loaded(text: str) -> tuple[Kernel, llvm.ResourceTracker]:
     module.verify()
     name = f"kernel{_loaded.cache_info().misses}"
     image = machine.emit_object(module)
-    library = llvm.JITLibraryBuilder().add_object_img(image).export_symbol("kernel").link(linker, name)
+    parts = llvm.JITLibraryBuilder().add_object_img(image).export_symbol("kernel")
+    library = _with_thread_number(parts).link(linker, name)
     return Kernel(library["kernel"], name), library
+
+
+def _with_thread_number(parts: llvm.JITLibraryBuilder) -> llvm.JITLibraryBuilder:
+    openmp = _openmp()
+    if openmp is None:  # then all threads begin with the same share
+        return parts.add_ir(f"define i32 @{THREAD_NUMBER}() {{ ret i32 0 }}")
+    return parts.import_symbol(THREAD_NUMBER, ctypes.cast(openmp.omp_get_thread_num, ctypes.c_void_p).value)
 
 
 def compiled(text: str) -> Kernel:
@@ -87,6 +96,7 @@ def _in_parallel():
     return lambda kernel, job, threads: start(kernel.address, job, threads, 0)
 
 
+@functools.cache
 def _openmp() -> ctypes.CDLL | None:
     folder = Path(torch.__file__).parent / "lib"
     for path in (None, *sorted(folder.glob("lib*omp*"))):
