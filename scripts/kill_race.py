@@ -1,18 +1,29 @@
 """Kill a race at random moments, continue it each time, and compare what it comes to with an undisturbed race.
 
 python scripts/kill_race.py 100
+
+Each race is a process of its own, forked from this one so that it is killed at work and not while Python imports. It
+saves the state of a stack at every point of the curve, so that kills hit this writing too.
 """
 
 import json
+import multiprocessing
 import random
-import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
+from steepest import study
+from steepest.trial import unit
+from steepest.workloads import workload
+
 TIMINGS = ("ms_per_step", "finished", "seconds")
+CONTENDERS = ("sgd", "momentum", "adam", "torch.optim.SGD")  # three train in stacks, one by itself
+SETTINGS = {"passes": 20, "rates": 7, "seeds": 3, "jobs": 1}
 WORKLOAD = """
 import torch
 from torch import nn
@@ -21,23 +32,24 @@ import steepest
 x = torch.randn(300, 5)
 workload = steepest.workload(lambda: nn.Linear(5, 1), (x, x[:, :1] ** 2), loss=nn.functional.mse_loss, batch_size=8)
 """
-OPTIONS = ["--until", "passes=20", "--trials", "7", "--seeds", "3", "-o", "sgd,momentum,adam", "--jobs", "1", "--json"]
+LONGEST_WAIT = 0.1  # of the time that the undisturbed race takes, after the race has begun to work
 
 
-def start(folder: Path) -> subprocess.Popen:
-    """The command, on its way."""
-    command = [sys.executable, "-m", "steepest.cli", "race", "mine.py", "--out", str(folder), *OPTIONS]
-    return subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def race(folder: Path, at_work: Callable[[], None] = lambda: None) -> None:
+    """A whole race, or what is left of it."""
+    unit.SECONDS_BETWEEN_SAVES = 0.0
+    study.race(
+        workload(str(folder.parent / "mine.py")), CONTENDERS, folder=folder, watch=lambda _: at_work(), **SETTINGS
+    )
 
 
 def finish(folder: Path) -> dict[str, dict]:
-    """Run the command to its end; returns each trial's line by its key, timings left out."""
-    process = start(folder)
-    _, err = process.communicate()
-    assert process.returncode == 0, err
+    """Let the race come to its end, here; returns each trial's line by its key, timings left out."""
+    race(folder)
     lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     runs = [line for line in lines if line["kind"] == "trial"]
     assert len({run["key"] for run in runs}) == len(runs), "a finished trial ran twice"
+    assert not list((folder / "states").iterdir()), "a state was left behind"
     return {run["key"]: without_timings(run) for run in runs}
 
 
@@ -47,31 +59,41 @@ def without_timings(line: dict) -> dict:
     return {name: without_timings(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
-def finished(folder: Path) -> int:
+def lines(folder: Path) -> int:
     """Complete lines in the journal."""
     journal = folder / "journal.jsonl"
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
-def kill(folder: Path, number: int, of: int, everything: int, chance: random.Random) -> None:
-    """Start the race, kill it at a random moment after it has come so far that the kills spread over all of it."""
-    process, wanted = start(folder), min(everything - 1, number * everything // of)
-    while finished(folder) < wanted and process.poll() is None:
+def kill(folder: Path, wanted: int, wait: float) -> bool:
+    """Start the race and kill it so long after its journal has so many lines; False if it ended before."""
+    context = multiprocessing.get_context("fork")
+    works = context.Event()
+    process = context.Process(target=race, args=(folder, works.set))
+    process.start()
+    while process.is_alive() and not (works.is_set() and lines(folder) >= wanted):
         time.sleep(0.001)
-    time.sleep(chance.uniform(0, 0.2))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.join(wait)
+    process.kill()
+    process.join()
+    return process.exitcode != 0
 
 
 def main(kills: int) -> int:
-    """Kill so often; returns the number of trials that were compared."""
+    """Kill so often, spread over all of the race; returns the number of trials that were compared."""
+    torch.set_num_threads(1)  # threads do not survive a fork
     with tempfile.TemporaryDirectory() as place:
         Path(place, "mine.py").write_text(WORKLOAD)
+        finish(Path(place, "warm-up"))
+        started = time.monotonic()
         undisturbed = finish(Path(place, "undisturbed"))
-        chance = random.Random(0)
+        longest = LONGEST_WAIT * (time.monotonic() - started)
+        everything = lines(Path(place, "undisturbed"))
+        chance, killed = random.Random(0), Path(place, "killed")
         for number in range(kills):
-            kill(Path(place, "killed"), number, kills, len(undisturbed) + 1, chance)
-        assert finish(Path(place, "killed")) == undisturbed, "the results differ"
+            went_on = kill(killed, number * everything // kills, chance.uniform(0, longest))
+            assert went_on, f"the race ended after {number} kills"
+        assert finish(killed) == undisturbed, "the results differ"
     return len(undisturbed)
 
 

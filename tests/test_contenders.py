@@ -6,11 +6,16 @@ import pytest
 import torch
 
 from small import SMALL
+from steepest import report
 from steepest.cli import main
+from steepest.stopping import criteria
 from steepest.study import Contender, plan, race, read
 from steepest.study.asked import asked, contender, from_file, split
 from steepest.study.protocol import called_for
-from steepest.trial import run
+from steepest.trial import Trial, run
+from steepest.trial.alone import backward, first_model
+from steepest.trial.batches import Batches
+from steepest.trial.judge import evaluate
 from steepest.workloads import WORKLOADS
 
 SHORT = {"passes": 1, "rates": 3, "seeds": 2, "jobs": 1}
@@ -112,6 +117,33 @@ def test_any_torch_optimizer_races_by_its_import_path(tmp_path):
     names = {row.name for row in outcome.rows}
     assert names == {"torch.optim.AdamW:weight_decay=0.1", "torch.optim.NAdam", "adam"}
     assert all(run["options"] == {"weight_decay": 0.1} for run in read(tmp_path).runs if "AdamW" in run["contender"])
+
+
+@pytest.mark.parametrize("name", ["SGDScheduleFree", "AdamWScheduleFree"])
+def test_schedulefrees_classes_race_and_are_judged_at_the_average(name, tmp_path, capsys, monkeypatch):
+    """Only train() and eval() put the right point into the weights."""
+    schedulefree = pytest.importorskip("schedulefree")
+    monkeypatch.setitem(WORKLOADS, "small", SMALL)
+    monkeypatch.setattr(report, "write", lambda folder: folder / "report.html")
+    text = f"schedulefree.{name}:warmup_steps=5"
+    options = ["--trials", "3", "--seeds", "1", "--jobs", "1", "--passes", "3", "--out", str(tmp_path)]
+    assert main(["race", "small", "-o", text, *options]) == 0
+    assert f"{text} trains by itself: {name} is not written as a rule" in capsys.readouterr().err
+    done = next(run for run in read(tmp_path).runs if run["phase"] == "final")
+    trial = Trial(SMALL, "", "", {}, done["seed"], criteria(done["until"]), batch_size=SMALL.batch_size)
+    model, batches = first_model(trial), Batches.of(trial)
+    optimizer = getattr(schedulefree, name)(model.parameters(), warmup_steps=5, **done["hyperparameters"])
+    optimizer.train()
+    for number in range(3):
+        for rows in batches.of_pass(number):
+            optimizer.zero_grad()
+            backward(model, SMALL, SMALL.data().train[rows])
+            optimizer.step()
+    while_training, _ = evaluate(model, SMALL, SMALL.data().validation)
+    optimizer.eval()
+    at_the_average, _ = evaluate(model, SMALL, SMALL.data().validation)
+    assert done["val_loss"] == pytest.approx(at_the_average, rel=1e-6)
+    assert abs(while_training - at_the_average) > 1e-3
 
 
 def test_torchs_adam_trains_like_ours_in_torchs_dialect():

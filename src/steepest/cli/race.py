@@ -104,10 +104,10 @@ def race(
         found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
         page = report.write(folder)
         if as_json:
-            progress().print(f"The report: {page}", soft_wrap=True)
+            progress().print(f"The report: {page}", soft_wrap=True, markup=False)
             continue
         if len(studies) > 1:
-            console().print(f"[bold]{study.workload.title}[/]")
+            console().print(study.workload.title, style="bold", markup=False)
         _show(outcome, page, read(folder))
     if len(studies) > 1:
         _show_together(parent, progress() if as_json else console())
@@ -145,6 +145,6 @@ def _show(outcome: "Outcome", page: Path, journal: "Journal") -> None:
     screen = console()
     screen.print(result_table(outcome.rows, screen.width, shares(journal.runs)))
     for note in notes(outcome.rows):
-        screen.print(f"[dim]{note}[/]")
+        screen.print(note, style="dim", markup=False)
     screen.print(" ".join(report.verdict(journal)), highlight=False, markup=False)
-    screen.print(f"The report: {page}", soft_wrap=True)
+    screen.print(f"The report: {page}", soft_wrap=True, markup=False)

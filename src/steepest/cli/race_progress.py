@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import typer
@@ -19,6 +19,8 @@ from steepest.study import Contender, Status
 from steepest.study.journal import Run
 from steepest.study.summary import best_of
 from steepest.trial import Trial
+from steepest.trial.decision import NO_COMPANY, SMALL_MODEL
+from steepest.trial.unit import STACKED
 
 Watch = Callable[[Status], None]
 
@@ -33,17 +35,46 @@ def watching(console: Console, folder: Path) -> Iterator[Watch]:
     clock = Clock()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if console.is_terminal:
-            with _live_table(console, clock) as watch:
-                yield watch
-        else:
-            yield _lines(console, clock)
+        with _live_table(console, clock) if console.is_terminal else nullcontext(_lines(console, clock)) as watch:
+            yield _explaining(console, watch)
     except KeyboardInterrupt:
         what = f"steepest: interrupted; the finished runs are kept in {folder}: run the same command again to continue"
         console.print(what, soft_wrap=True)
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _explaining(console: Console, watch: Watch) -> Watch:
+    """Says once for each contender why it trains by itself, or in a stack, where that is not plain to see."""
+    told: set[tuple[str, str]] = set()
+
+    def explain(status: Status) -> None:
+        for (way, why), names in reasons(status).items():
+            new = [name for name in names if (name, way) not in told]
+            told.update((name, way) for name in new)
+            if new:
+                console.print(_reason(way, why, new), style="dim", markup=False, soft_wrap=True)
+        watch(status)
+
+    return explain
+
+
+def reasons(status: Status) -> dict[tuple[str, str], list[str]]:
+    """The contenders for each way of training and reason, the plain ones left out."""
+    contender = {trial.key: trial.contender for trial in status.trials}
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in status.journal.decisions:
+        if each["why"] not in (SMALL_MODEL, NO_COMPANY):
+            names = found.setdefault((each["way"], each["why"]), [])
+            names += dict.fromkeys(contender[k] for k in each["members"] if contender.get(k) not in (None, *names))
+    return found
+
+
+def _reason(way: str, why: str, names: list[str]) -> str:
+    verb, itself = ("trains", "itself") if len(names) == 1 else ("train", "themselves")
+    how = f"{verb} in stacks" if way == STACKED else f"{verb} by {itself}"
+    return f"{words.listed(names)} {how}: {why}"
 
 
 class Clock:
@@ -102,7 +133,7 @@ def _lines(console: Console, clock: Clock) -> Watch:
         if first and status.journal.runs:
             console.print(f"{len(status.journal.runs)} runs are finished already")
         elif clock.done > before:
-            console.print(_line(status, clock), soft_wrap=True)
+            console.print(_line(status, clock), soft_wrap=True, markup=False)
         elif planned and len(status.trials) > planned and not status.trials[-1].final:
             console.print("a best value lies at the end of its grid: every contender gets more values")
         planned = len(status.trials)
@@ -143,7 +174,7 @@ def _live_table(console: Console, clock: Clock) -> Iterator[Watch]:
 
 def _table(status: Status) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=_title(status), title_justify="left")
-    table.add_column("contender", no_wrap=True)
+    table.add_column("contender", overflow="fold")
     table.add_column("values tried", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
     table.add_column("validation", justify="right", no_wrap=True)
@@ -165,9 +196,9 @@ def _row(status: Status, contender: Contender) -> list[str | Text]:
     finals = [t for t in own if t.final]
     tried = [done[t.key] for t in tuning if t.key in done]
     best = best_of(tried, contender.tunes) if tried else None
-    letter = "" if contender.tunes == "lr" else "δ "
+    letter = "" if contender.tunes == "lr" else f"{words.LETTERS.get(contender.tunes, contender.tunes)} "
     return [
-        contender.name,
+        Text(contender.name),
         _signs(tuning, done, best),
         f"{letter}{best['hyperparameters'][contender.tunes]:g}" if best else "",
         words.metric(best["val_acc"], shares(status.journal.runs)) if best else "",

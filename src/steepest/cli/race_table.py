@@ -18,7 +18,7 @@ def result_table(rows: Sequence[Row], width: int = ROOMY, shares: bool = True) -
     metric, estimate = ("accuracy %", _percent) if shares else ("metric", _number)
     space = 1 if width >= ROOMY else 0
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, space, 0, 0), header_style="bold")
-    table.add_column("contender", no_wrap=True)
+    table.add_column("contender", overflow="fold")
     for title in (
         f"test\n{metric}",
         f"validation\n{metric}",
@@ -37,7 +37,7 @@ def result_table(rows: Sequence[Row], width: int = ROOMY, shares: bool = True) -
             words.number(row.ms_per_step),
             Text(f"{row.diverged}/{row.runs}", style="red" if row.diverged else "dim"),
         )
-        table.add_row(row.name, *cells, style="bold green" if i == 0 and row.test_acc else "")
+        table.add_row(Text(row.name), *cells, style="bold green" if i == 0 and row.test_acc else "")
     return table
 
 

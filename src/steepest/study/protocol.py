@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,7 @@ def race(
     seeds       final runs of each
     batch_size  examples a step, 1 to all; the workload's own unless given
     jobs        processes; as many as there are cores unless given
-    watch       called before the first trial and after each
+    watch       called before the first trial, after each, and when it is decided which train together
 
     Raises ValueError for bad input, `FolderBusy` when another process works on the folder.
     """
@@ -352,24 +353,28 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
         "versions": journal.header["versions"],
         "device": journal.header["machine"]["device"],
     }
+    tell = watch or (lambda _: None)
     while True:
-        trials = called_for(study, journal.runs)
-        if watch:
-            watch(Status(study, journal, trials))
-        if all(trial.key in journal.keys for trial in trials):
+        status = Status(study, journal, called_for(study, journal.runs))
+        tell(status)
+        if all(trial.key in journal.keys for trial in status.trials):
             return summary(journal)
         finished = results(
-            trials,
+            status.trials,
             jobs,
             done=frozenset(journal.keys),
             decided=journal.decisions,
-            decide_on=journal.decide,
+            decide_on=partial(_decide, status, tell),
             states=journal.path.parent / "states",
         )
         for trial, result in finished:
             journal.append({**record(trial, result), **stamp})
-            if watch:
-                watch(Status(study, journal, trials))
+            tell(status)
+
+
+def _decide(status: Status, tell: Callable[[Status], None], units: Sequence[Mapping[str, Any]]) -> None:
+    status.journal.decide(units)
+    tell(status)
 
 
 def record(trial: Trial, result: Result) -> dict[str, Any]:

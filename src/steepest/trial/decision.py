@@ -28,6 +28,7 @@ MEASURED = 4  # members of the stack that is timed
 SHARE_OF_MEMORY = 0.5
 COPIES = 8  # of the weights: the stack, its gradients, θ, slots, and what is made on the way
 CLOSE = 1e-3
+SMALL_MODEL, NO_COMPANY = "small model", "nothing shares its seed and batches"  # reasons that surprise nobody
 
 
 def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
@@ -48,7 +49,7 @@ def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
             kind = (group[0].workload.name, group[0].batch_size)
             if len(rules) > 1 and kind not in ways:
                 ways[kind] = _way(rules)
-            way, why = ways[kind] if len(rules) > 1 else (ALONE, "nothing shares its seed and batches")
+            way, why = ways[kind] if len(rules) > 1 else (ALONE, NO_COMPANY)
             size = _size(rules, math.ceil(len(trials) / jobs), jobs) if way == STACKED else 1
             units += [Unit(tuple(part), way if len(part) > 1 else ALONE, why) for part in _evenly(rules, size)]
     return units
@@ -119,7 +120,7 @@ def _way(group: Sequence[Trial]) -> tuple[str, str]:
     training = Alone(group[0])
     weights = sum(p.numel() for p in training.model.parameters())
     if Stacked(group[:2], []).route.name == "layers" and 6.0 * weights * min(training.batches.size, CHUNK) <= SMALL:
-        return STACKED, "small model"
+        return STACKED, SMALL_MODEL
     few = group[:MEASURED]
     stacked, alone = (1000 * pace(each) for each in (Stacked(few, [0.0] * len(few)), training))
     times = f"{stacked / len(few):.2g} ms a step and model in a stack of {len(few)}, {alone:.2g} ms alone"
