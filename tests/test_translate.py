@@ -51,7 +51,7 @@ def random_call(rng, constructor):
     placed = 0
     while placed < 3 and placed < len(names) and names[placed] in known and rng.random() < 0.5:
         placed += 1
-    if constructor.library in ("torch", "steepest"):
+    if "params" in constructor.parameters:
         placed = min(placed, 1)
     given = [repr(known[name]) for name in names[:placed]]
     given += [
@@ -151,7 +151,9 @@ def written(arguments):
 @pytest.mark.parametrize("seed", range(8))
 def test_pasted_lines_walk_the_path_of_the_source(seed):
     rng = random.Random(seed)
-    every = [c for library in ("torch", "keras", "optax", "tf1", "steepest") for c in constructors(library)]
+    every = [
+        c for library in ("torch", "keras", "optax", "tf1", "schedulefree", "steepest") for c in constructors(library)
+    ]
     seen = {"always": 0, "constant": 0, None: 0}
     elsewhere = 0
     for _ in range(90):
@@ -290,7 +292,12 @@ def test_what_leaves_the_path_alone_is_left_out_and_said():
         ("optax.adm(0.1)", "did you mean 'adam'"),
         ("keras.optimizers.Adam(lr=0.1)", "unknown argument of keras.optimizers.Adam 'lr'"),
         ("keras.optimizers.Adam(learning_rat=0.1)", "did you mean 'learning_rate'"),
-        ("keras.optimizers.legacy.Adam()", "legacy"),
+        ("keras.optimizers.legacy.RMSprop()", "legacy"),
+        ("optax.rprop(0.1)", "one call late"),
+        ("optax.novograd(0.1)", "has no counterpart here: its second moment"),
+        ("torch.optim.LBFGS(p)", "searches along lines"),
+        ("tf.train.FtrlOptimizer(0.1)", "regularized leader"),
+        ("optax.contrib.muon(0.1)", "no class here"),
         ("some.lib.Adam()", "known are those of torch.optim, keras.optimizers, optax"),
         ("optax.adam()", "needs learning_rate"),
         ("optax.adadelta(None)", "climbs"),

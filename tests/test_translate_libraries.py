@@ -2,6 +2,7 @@
 
 import inspect
 import os
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -16,24 +17,27 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 optax = pytest.importorskip("optax")
 jax = pytest.importorskip("jax")
+schedulefree = pytest.importorskip("schedulefree")
 
 STEPS = 60
 NOISE = np.random.default_rng(11).normal(size=(STEPS, 6))
 GRADIENTS = (NOISE * np.array([1e2, 1.0, 1e-2, 1e-3, 1e-4, 1.0])).astype(np.float32)
 START = np.array([0.0, 1.0, 0.0, 1.0, 0.0, -2.0], dtype=np.float32)
-LIBRARIES = {"keras": keras.optimizers, "optax": optax}
+LIBRARIES = {"keras": keras.optimizers, "optax": optax, "schedulefree": schedulefree}
 
 
 @pytest.mark.parametrize(
-    "constructor", [*constructors("keras"), *constructors("optax")], ids=lambda c: f"{c.shown}{dict(c.says) or ''}"
+    "constructor",
+    [c for library in ("keras", "optax", "schedulefree") for c in constructors(library) if "legacy." not in c.name],
+    ids=lambda c: f"{c.shown}{dict(c.says) or ''}",
 )
 def test_arguments_and_defaults_are_the_librarys(constructor):
-    theirs = inspect.signature(getattr(LIBRARIES[constructor.library], constructor.name)).parameters
+    theirs = inspect.signature(attrgetter(constructor.name)(LIBRARIES[constructor.library])).parameters
     names = [name for name in theirs if name != "kwargs"]
     assert list(constructor.parameters) == names
+    required = {n for n in names if theirs[n].default is inspect.Parameter.empty} - {"params"}
     optional_but_climbs = {"learning_rate"} if constructor.shown == "optax.adadelta" else set()
-    required = [n for n in names if theirs[n].default is inspect.Parameter.empty or n in optional_but_climbs]
-    assert required == list(constructor.required)
+    assert required | optional_but_climbs == set(constructor.required)
     if constructor.says:
         return
     given = ", ".join(f"{name}=0.25" for name in constructor.required)
@@ -68,9 +72,10 @@ def with_optax(line):
 
 def with_torch(line):
     theta = torch.nn.Parameter(torch.tensor(START))
-    optimizer = eval(
-        line.replace("model.parameters()", "[theta]"), {"torch": torch, "steepest": steepest, "theta": theta}
-    )
+    known = {"torch": torch, "steepest": steepest, "schedulefree": schedulefree, "theta": theta}
+    optimizer = eval(line.replace("model.parameters()", "[theta]"), known)
+    if hasattr(optimizer, "train"):
+        optimizer.train()
     for g in GRADIENTS:
         theta.grad = torch.tensor(g)
         optimizer.step()
@@ -99,6 +104,18 @@ def walked(line):
         ("optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.01))", "steepest"),
         ("optax.chain(optax.add_decayed_weights(0.1), optax.adam(0.01))", "torch"),
         ("optax.nadam(0.01)", "steepest"),
+        ("optax.nadamw(0.01, b2=0.99, weight_decay=0.1)", "steepest"),
+        ("optax.radam(0.01, b2=0.9)", "steepest"),
+        ("optax.yogi(0.01, b2=0.9)", "steepest"),
+        ("optax.adabelief(0.01, b2=0.9)", "steepest"),
+        ("optax.adan(0.01, b2=0.9, weight_decay=0.1)", "steepest"),
+        ("optax.lamb(0.01, b2=0.9, weight_decay=0.1)", "steepest"),
+        ("keras.optimizers.Lamb(0.01, beta_2=0.9)", "optax"),
+        ("keras.optimizers.Lamb(0.01, beta_2=0.9, weight_decay=0.1)", "steepest"),
+        ("torch.optim.NAdam(model.parameters(), momentum_decay=1.0)", "keras"),
+        ("optax.contrib.schedule_free_sgd(0.1, b1=0.8, weight_decay=0.1)", "steepest"),
+        ("schedulefree.SGDScheduleFree(model.parameters(), lr=0.1, momentum=0.8)", "optax"),
+        ("schedulefree.AdamWScheduleFree(model.parameters(), lr=0.1, weight_decay=0.1)", "optax"),
         ("optax.adam(0.01, nesterov=True)", "steepest"),
         ("torch.optim.Adam(model.parameters(), 0.01, weight_decay=0.1)", "optax"),
         ("torch.optim.RMSprop(model.parameters(), centered=True)", "optax"),
@@ -108,6 +125,7 @@ def walked(line):
         ("steepest.optim.SGD(model.parameters(), 0.01, momentum=0.9, dialect='lecture')", "keras"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")  # of Keras's Nadam on torch
 def test_pasted_lines_do_in_the_library_what_the_source_does_in_its_own(call, to):
     answer = translate(call, to)
     np.testing.assert_allclose(walked(answer.line), walked(call), rtol=2e-4, atol=2e-6)

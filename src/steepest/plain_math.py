@@ -58,7 +58,7 @@ def _piece(token: str, tokens: Iterator[str]) -> str:
         return _placed(token, _argument(tokens))
     if not token.startswith("\\"):
         return token
-    if name == "frac":
+    if name in ("frac", "tfrac"):
         return f"{_grouped(_argument(tokens))}/{_grouped(_argument(tokens))}"
     if name == "sqrt":
         return "√" + _grouped(_argument(tokens))

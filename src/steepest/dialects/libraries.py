@@ -15,7 +15,7 @@ import torch
 from steepest import optim
 from steepest.names import nearest, unknown
 
-LIBRARIES = ("torch", "keras", "optax", "tf1", "steepest")
+LIBRARIES = ("torch", "keras", "optax", "tf1", "schedulefree", "steepest")
 TARGETS = ("torch", "keras", "optax", "steepest")
 
 # what stands before an optimizer's name in code, longest first
@@ -33,8 +33,16 @@ PREFIXES = {
     "torch.optim.": "torch",
     "optim.": "torch",
     "optax.": "optax",
+    "schedulefree.": "schedulefree",
 }
-WRITTEN = {"torch": "torch.optim.", "keras": "keras.optimizers.", "optax": "optax.", "steepest": "steepest.optim."}
+WRITTEN = {
+    "torch": "torch.optim.",
+    "keras": "keras.optimizers.",
+    "optax": "optax.",
+    "tf1": "tf.compat.v1.train.",
+    "schedulefree": "schedulefree.",
+    "steepest": "steepest.optim.",
+}
 
 # arguments that change no number of the path
 IDLE = (
@@ -74,11 +82,73 @@ ABROAD = {
     "zero_grad_after_step": "belongs to the training loop: zero the gradients there",
     "initial_velocity": "is what the velocity starts from; elsewhere it is 0",
     "ema": "keeps an average of the weights; the path of training is the same without it",
+    "decay": "is a schedule, lr / (1 + decay·t): translate without it, and give the schedule to a scheduler",
+    "warmup_steps": "is a schedule: translate without it, and give the warm-up to a scheduler",
+    "weight_lr_power": "weighs the mean of the iterates otherwise than by the square of the rate",
+    "r": "weighs the mean of the iterates by the number of the step",
+    "state_dtype": "keeps the state in another dtype",
+    "threshold": "rectifies from another step on than this form",
 }
 # of those, what can be left out without a change of the path; the answer names it
 BESIDE_THE_PATH = ("use_ema", "ema_momentum", "ema", "zero_grad_after_step")
 # what they are when they do nothing, where that is neither None nor False nor 0
-OPAQUE_DEFAULTS = {"bias_correction_mu": True, "bias_correction_nu": True, "eps_in_sqrt": True, "ema_momentum": 0.99}
+OPAQUE_DEFAULTS = {
+    "bias_correction_mu": True,
+    "bias_correction_nu": True,
+    "eps_in_sqrt": True,
+    "ema_momentum": 0.99,
+    "weight_lr_power": 2.0,
+    "threshold": 5.0,
+}
+
+# optimizers of the libraries that no class here follows, in a word why
+FOREIGN = {
+    "torch": {
+        "Adafactor": "its second moment is a product of row and column means",
+        "LBFGS": "it searches along lines, with several gradients in a step",
+        "SparseAdam": "it is for sparse gradients; on dense ones it is Adam with dialect='keras'",
+    },
+    "keras": {
+        "Adafactor": "its second moment is a product of row and column means",
+        "Ftrl": "it follows the regularized leader, and its state is a sum of gradients",
+        "LossScaleOptimizer": "it wraps another one; translate that one",
+        "MultiOptimizer": "it wraps others; translate each by itself",
+        "Muon": "its scaling and its choice of weights are its own",
+        "ScheduleFreeAdamW": "its warm-up and its decay are its own",
+        **{
+            f"legacy.{name}": "where its epsilon stands depends on TensorFlow's kernel; name the class without legacy"
+            for name in ("Adadelta", "Adagrad", "Adamax", "Ftrl", "Nadam", "RMSprop")
+        },
+    },
+    "optax": {
+        "adafactor": "its second moment is a product of row and column means",
+        "adamaxw": "AdaMax with decoupled weight decay is no form here; optax.adamax is",
+        "fromage": "its steps are as long as the weights of a layer",
+        "lars": "its rates go by the norm of each layer",
+        "lbfgs": "it searches along lines, with several gradients in a step",
+        "lookahead": "it wraps another one, whose weights it averages every few steps",
+        "noisy_sgd": "it adds noise to the gradients",
+        "novograd": "its second moment is one number for each tensor",
+        "optimistic_gradient_descent": "its step extrapolates from the gradient before",
+        "rprop": "it applies each step one call late, with which torch.optim.Rprop does not agree",
+        "sign_sgd": "it takes the sign of the gradient; Lion with betas=(0, 0) does the same",
+        "sm3": "its second moment is a maximum over rows and columns",
+        "contrib.schedule_free": "it wraps another one; write optax.contrib.schedule_free_sgd or schedule_free_adamw",
+        **{
+            f"contrib.{name}": "no class here has this rule"
+            for name in ("acprop", "ademamix", "adopt", "cocob", "dadapt_adamw", "dog", "dowg", "dpsgd", "galore",
+                         "madgrad", "mechanize", "momo", "momo_adam", "muon", "prodigy", "sam", "sophia")
+        },
+    },
+    "tf1": {
+        "AdagradDAOptimizer": "it averages the gradients' dual",
+        "FtrlOptimizer": "it follows the regularized leader, and its state is a sum of gradients",
+        "ProximalAdagradOptimizer": "it shrinks the weights by a proximal step",
+        "ProximalGradientDescentOptimizer": "it shrinks the weights by a proximal step",
+        "SyncReplicasOptimizer": "it wraps another one; translate that one",
+    },
+    "schedulefree": {"RAdamScheduleFree": "no class here has this rule"},
+}  # fmt: skip
 
 KERAS_BESIDE = (
     "clipnorm: clipvalue: global_clipnorm:clip_norm use_ema: ema_momentum: ema_overwrite_frequency: "
@@ -86,6 +156,7 @@ KERAS_BESIDE = (
 )
 KERAS_REST = "weight_decay " + KERAS_BESIDE
 KERAS_MOMENTS = "beta_1:beta1 beta_2:beta2 epsilon:eps"
+LEGACY_REST = "name: decay: clipnorm: clipvalue: global_clipnorm:clip_norm"
 OPTAX_ADAM = "learning_rate:lr! b1:beta1 b2:beta2 eps"
 
 
@@ -113,7 +184,7 @@ class Constructor:
     @property
     def shown(self) -> str:
         """The name as code has it."""
-        return {"tf1": "tf.compat.v1.train."}.get(self.library, WRITTEN.get(self.library, "")) + self.name
+        return WRITTEN[self.library] + self.name
 
     @property
     def optimizer_class(self) -> type[optim.Optimizer]:
@@ -149,6 +220,9 @@ ROWS = (
     row("keras", "Adamax", "Adamax", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
     row("keras", "Nadam", "NAdam", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
     row("keras", "Lion", "Lion", f"learning_rate:lr beta_1:beta1 beta_2:beta2 {KERAS_REST}"),
+    row("keras", "Lamb", "LAMB", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
+    row("keras", "legacy.SGD", "SGD", f"learning_rate:lr momentum nesterov {LEGACY_REST}"),
+    row("keras", "legacy.Adam", "Adam", f"learning_rate:lr {KERAS_MOMENTS} amsgrad {LEGACY_REST}"),
     row("optax", "sgd", "SGD", "learning_rate:lr! momentum nesterov accumulator_dtype:"),
     row(
         "optax",
@@ -180,6 +254,45 @@ ROWS = (
     row("optax", "nadam", "NAdam", f"{OPTAX_ADAM} eps_root: mu_dtype: nesterov:"),
     row("optax", "adam", "NAdam", f"{OPTAX_ADAM} eps_root: mu_dtype: nesterov:", says={"nesterov": True}),
     row("optax", "lion", "Lion", "learning_rate:lr! b1:beta1 b2:beta2 mu_dtype: weight_decay mask:"),
+    row(
+        "optax",
+        "nadamw",
+        "NAdam",
+        f"{OPTAX_ADAM} eps_root: mu_dtype: weight_decay mask: nesterov:",
+        decoupled_weight_decay=True,
+        weight_decay=1e-4,
+    ),
+    row("optax", "radam", "RAdam", f"{OPTAX_ADAM} eps_root: threshold: nesterov:"),
+    row("optax", "adabelief", "AdaBelief", f"{OPTAX_ADAM} eps_root nesterov:"),
+    row("optax", "yogi", "Yogi", OPTAX_ADAM),
+    row("optax", "adan", "Adan", "learning_rate:lr! b1:beta1 b2:beta2 b3:beta3 eps eps_root weight_decay mask:"),
+    row("optax", "lamb", "LAMB", f"{OPTAX_ADAM} eps_root: weight_decay mask:"),
+    row(
+        "optax",
+        "contrib.schedule_free_sgd",
+        "ScheduleFreeSGD",
+        "learning_rate:lr warmup_steps: b1:momentum weight_decay weight_lr_power: state_dtype:",
+    ),
+    row(
+        "optax",
+        "contrib.schedule_free_adamw",
+        "ScheduleFreeAdamW",
+        "learning_rate:lr warmup_steps: b1:beta1 b2:beta2 eps weight_decay weight_lr_power: state_dtype:",
+    ),
+    row(
+        "schedulefree",
+        "SGDScheduleFree",
+        "ScheduleFreeSGD",
+        "params lr momentum weight_decay warmup_steps: r: weight_lr_power: foreach:",
+        dialect="paper",
+    ),
+    row(
+        "schedulefree",
+        "AdamWScheduleFree",
+        "ScheduleFreeAdamW",
+        "params lr betas eps weight_decay warmup_steps: r: weight_lr_power: foreach:",
+        dialect="paper",
+    ),
     row("tf1", "GradientDescentOptimizer", "SGD", "learning_rate:lr! use_locking: name:", dialect="torch"),
     row(
         "tf1",
@@ -239,8 +352,6 @@ def find(name: str, library: str | None = None) -> Constructor:
 
     Raises ValueError, with the nearest name, for what is not known.
     """
-    if ".legacy." in name:
-        raise ValueError(f"{name}: the legacy classes of Keras are not known here; name the class without legacy")
     prefix = next((p for p in PREFIXES if name.startswith(p)), "")
     home = library if library and (not prefix or prefix == "optim.") else PREFIXES.get(prefix)
     if home is None:
@@ -248,6 +359,8 @@ def find(name: str, library: str | None = None) -> Constructor:
     known = by_name(home)
     short = name.removeprefix(prefix)
     if short not in known:
+        if why := FOREIGN.get(home, {}).get(short):
+            raise ValueError(f"{name} has no counterpart here: {why}")
         raise ValueError(unknown(f"optimizer of {home}", short, known))
     return known[short]
 
@@ -269,5 +382,5 @@ def _by_name_alone(name: str) -> Constructor:
     known = every if "." in name else {c.name: None for library in LIBRARIES for c in constructors(library)}
     guess = nearest(name, known)
     hint = f"did you mean {guess!r}? " if guess else ""
-    homes = ", ".join(dict.fromkeys(shown.rpartition(".")[0] for shown in every))
+    homes = ", ".join(prefix.rstrip(".") for prefix in WRITTEN.values())
     raise ValueError(f"unknown optimizer {name[:60]!r}; {hint}known are those of {homes}")

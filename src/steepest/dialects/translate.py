@@ -136,9 +136,8 @@ def _ours(recipe: Recipe) -> str:
     """The line of `steepest.optim`: what was given, under our names."""
     own = recipe.constructor.optimizer_class.forms[0].dialect
     given = {k: v for k, v in recipe.arguments.items() if not (k == "dialect" and v == own)}
-    given["dialect"] = given.pop("dialect", None)  # at the end
-    if given["dialect"] is None:
-        del given["dialect"]
+    order = [*inspect.signature(recipe.constructor.optimizer_class.__init__).parameters]
+    given = dict(sorted(given.items(), key=lambda item: (item[0] == "dialect", order.index(item[0]))))
     return (
         f"steepest.optim.{recipe.constructor.method}({', '.join(filter(None, (recipe.parameters, _written(given))))})"
     )
@@ -242,7 +241,7 @@ def _wraps(source: Followed, to: str) -> Iterator[Wrap]:
     left = {**numbers, "weight_decay": 0.0}
     if source.rule.decay == "coupled":
         yield Wrap(left, (*before, f"optax.add_decayed_weights({decay!r})"))
-    elif source.rule.decay == "decoupled":
+    elif source.rule.decay == "decoupled" and source.rule.elementwise:  # a norm of θ would see the order
         yield Wrap(left, before, (f"optax.add_decayed_weights({-numbers['lr'] * decay!r})",), CONSTANT)
 
 
