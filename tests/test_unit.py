@@ -91,6 +91,18 @@ def test_the_work_is_spread_over_the_processes():
     assert [len(u.trials) for u in units] == [3, 3]
 
 
+def test_each_process_takes_its_part_of_unlike_groups():
+    many = [replace(TRIALS[0], contender=str(i)) for i in range(16)]
+    whole = [replace(trial, batch_size=None) for trial in many[:9]]
+    assert [len(u.trials) for u in decide([*many, *whole], jobs=2)] == [8, 8, 4, 5]
+
+
+def test_the_largest_unit_is_begun_first():
+    single = replace(TRIALS[0], seed=9)
+    found = [trial.seed for trial, _ in results([single, *TRIALS], jobs=1)]
+    assert found == [TRIALS[0].seed] * 6 + [9]
+
+
 def test_little_memory_makes_small_stacks(monkeypatch):
     monkeypatch.setattr("steepest.trial.decision._available_memory", lambda: 0)
     assert {u.way for u in decide(TRIALS)} == {ALONE}

@@ -47,7 +47,9 @@ def results(
     covered = {trial.key for unit in known for trial in unit.trials}
     new = decide([t for t in trials if t.key not in done and t.key not in covered], processes)
     decide_on([unit.description for unit in new])
-    units = known + new
+    units = sorted(
+        known + new, key=lambda unit: -len(unit.trials)
+    )  # the longest first, or one works on alone at the end
     for number, found in _finished(units, min(processes, len(units)), states):
         for trial, result in zip(units[number].trials, found, strict=True):
             if trial.key not in done:

@@ -24,6 +24,7 @@ from steepest.workloads.randomness import reseed
 
 SMALL = 2e8  # floating-point operations: below, a step takes less time for them than for everything around them
 LARGEST = 128  # members; more bring nothing
+FEWEST = 4  # members; below, what a step costs Python is shared by too few
 MEASURED = 4  # members of the stack that is timed
 SHARE_OF_MEMORY = 0.5
 COPIES = 8  # of the weights: the stack, its gradients, θ, slots, and what is made on the way
@@ -50,7 +51,7 @@ def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
             if len(rules) > 1 and kind not in ways:
                 ways[kind] = _way(rules)
             way, why = ways[kind] if len(rules) > 1 else (ALONE, NO_COMPANY)
-            size = _size(rules, math.ceil(len(trials) / jobs), jobs) if way == STACKED else 1
+            size = _size(rules, _share(rules, len(groups), len(trials), jobs), jobs) if way == STACKED else 1
             units += [Unit(tuple(part), way if len(part) > 1 else ALONE, why) for part in _evenly(rules, size)]
     return units
 
@@ -87,6 +88,12 @@ def _evenly(trials: Sequence[Trial], size: int) -> list[Sequence[Trial]]:
     parts = math.ceil(len(trials) / size)
     bounds = [round(i * len(trials) / parts) for i in range(parts + 1)] if parts else []
     return [trials[a:b] for a, b in pairwise(bounds)]
+
+
+def _share(group: Sequence[Trial], groups: int, trials: int, jobs: int) -> int:
+    """How many members keep all processes busy: each takes a part of every group where there are few of those."""
+    part = math.ceil(len(group) / jobs)
+    return part if groups < 2 * jobs and part >= FEWEST else math.ceil(trials / jobs)
 
 
 def _size(group: Sequence[Trial], share: int, jobs: int) -> int:
