@@ -276,3 +276,22 @@ def tables(path: Path) -> list[list[list[str]]]:
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_method_says_which_runs_trained_together_and_why_others_did_not(tmp_path):
+    runs = four_contenders()
+    keys = {name: [run["key"] for run in runs if run["contender"] == name] for name in NAMES}
+    units = [
+        {"way": "alone", "why": "it hesitates", "members": keys["adam"][:1]},
+        {"way": "stacked", "why": "small model", "members": keys["sgd"] + keys["momentum"]},
+        {"way": "stacked", "why": "small model", "members": keys["adadelta"]},
+        {"way": "alone", "why": "no time", "members": ["never run"]},
+    ]
+    made = journal(tmp_path, NAMES, [*runs, *({"kind": "unit", **unit} for unit in units)])
+    assert (
+        contents(read(made))
+        .method["Trained together"]
+        .startswith(
+            "30 of 40 runs trained together, up to 20 in a stack: small model. By itself, 1 run of adam: it hesitates. "
+        )
+    )

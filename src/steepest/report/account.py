@@ -41,7 +41,7 @@ def report(journal: Journal) -> Report:
         tables=(result_table(results, contenders),),
         notes=tuple(_notes(runs, results)),
         sections=found,
-        method=method(journal.header, results, journal.times),
+        method=method(journal, results),
         entrants=entrants(journal.header["contenders"]),
         environment=environment(journal.header),
         footer="Made by steepest from the study’s journal alone. Nothing on this page is loaded from a network.",

@@ -6,7 +6,9 @@ from typing import Any
 from steepest.report import words
 from steepest.report.contents import Table, TableRow, table
 from steepest.report.figures import called
+from steepest.report.ways import ways
 from steepest.stopping import criteria
+from steepest.study.journal import Journal
 from steepest.study.summary import Row as Result
 
 BUDGETS = {"passes": "pass", "steps": "step", "seconds": "second"}
@@ -18,11 +20,13 @@ SETTINGS = {
     "tuning_until": "Tuning runs end at",
     "seed": "Seed of it all",
 }
+OWN_TIME = "The time of a step is in any case that of a contender by itself."
 
 
-def method(header: Mapping[str, Any], results: Sequence[Result], times: Mapping[str, float]) -> dict[str, str]:
-    """How the race was run: paragraphs by their headings. times: seconds a step, where they set the budget."""
-    settings = header["settings"]
+def method(journal: Journal, results: Sequence[Result]) -> dict[str, str]:
+    """How the race was run: paragraphs by their headings."""
+    header, times = journal.header, journal.times
+    settings, stacks = header["settings"], ways(journal.decisions, journal.runs)
     return {
         **({"The budget": _steps_in_time(settings["until"], times)} if times else {}),
         "Tuning": (
@@ -39,6 +43,7 @@ def method(header: Mapping[str, Any], results: Sequence[Result], times: Mapping[
             "One seed gives every contender the same initial weights, the same order of batches and the same dropout "
             f"masks. A step takes {words.times(settings['batch_size'], 'example')}{_whole_pass(header['contenders'])}."
         ),
+        **({"Trained together": f"{stacks} {OWN_TIME}"} if stacks else {}),
         "Divergence": (
             "A run whose loss is not finite, or far above the initial one, stops at once. It stays in every chart and "
             "table, and counts as the model before its first step."
