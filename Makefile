@@ -22,7 +22,7 @@ help:
 	@echo "make agreement    compare every optimizer with other libraries and write docs/agreement.md"
 	@echo "make import-cost  print what importing steepest costs beyond torch"
 	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
-	@echo "make kills        kill a race 100 times and compare it with an undisturbed one"
+	@echo "make kills        kill a race 100 times and compare what it comes to with undisturbed ones"
 	@echo "make clean        remove what these commands made"
 
 race: $(VENV)/lab.installed

@@ -3,12 +3,13 @@
 python scripts/kill_race.py 100
 
 Each race is a process of its own, forked from this one so that it is killed at work and not while Python imports. It
-saves the state of a stack at every point of the curve, so that kills hit this writing too.
+saves the state of a stack twenty times a second, so that kills hit this writing too.
 """
 
 import json
 import multiprocessing
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -32,12 +33,12 @@ import steepest
 x = torch.randn(300, 5)
 workload = steepest.workload(lambda: nn.Linear(5, 1), (x, x[:, :1] ** 2), loss=nn.functional.mse_loss, batch_size=8)
 """
-LONGEST_WAIT = 0.1  # of the time that the undisturbed race takes, after the race has begun to work
+LONGEST_LIFE = 0.2  # of the time that the undisturbed race takes
 
 
 def race(folder: Path, at_work: Callable[[], None] = lambda: None) -> None:
     """A whole race, or what is left of it."""
-    unit.SECONDS_BETWEEN_SAVES = 0.0
+    unit.SECONDS_BETWEEN_SAVES = 0.05
     study.race(
         workload(str(folder.parent / "mine.py")), CONTENDERS, folder=folder, watch=lambda _: at_work(), **SETTINGS
     )
@@ -59,44 +60,38 @@ def without_timings(line: dict) -> dict:
     return {name: without_timings(value) if isinstance(value, dict) else value for name, value in kept.items()}
 
 
-def lines(folder: Path) -> int:
-    """Complete lines in the journal."""
-    journal = folder / "journal.jsonl"
-    return journal.read_bytes().count(b"\n") if journal.exists() else 0
-
-
-def kill(folder: Path, wanted: int, wait: float) -> bool:
-    """Start the race and kill it so long after its journal has so many lines; False if it ended before."""
+def kill(folder: Path, wait: float) -> bool:
+    """Start the race and kill it when it has worked for so long; False if it ended before."""
     context = multiprocessing.get_context("fork")
     works = context.Event()
     process = context.Process(target=race, args=(folder, works.set))
     process.start()
-    while process.is_alive() and not (works.is_set() and lines(folder) >= wanted):
+    while process.is_alive() and not works.is_set():
         time.sleep(0.001)
     process.join(wait)
     process.kill()
     process.join()
-    return process.exitcode != 0
+    return process.exitcode == -signal.SIGKILL
 
 
 def main(kills: int) -> int:
-    """Kill so often, spread over all of the race; returns the number of trials that were compared."""
+    """Kill so often, in as many races as that takes; returns how many races were compared with the undisturbed one."""
     torch.set_num_threads(1)  # threads do not survive a fork
+    chance, races = random.Random(0), 1
     with tempfile.TemporaryDirectory() as place:
         Path(place, "mine.py").write_text(WORKLOAD)
         finish(Path(place, "warm-up"))
         started = time.monotonic()
         undisturbed = finish(Path(place, "undisturbed"))
-        longest = LONGEST_WAIT * (time.monotonic() - started)
-        everything = lines(Path(place, "undisturbed"))
-        chance, killed = random.Random(0), Path(place, "killed")
-        for number in range(kills):
-            went_on = kill(killed, number * everything // kills, chance.uniform(0, longest))
-            assert went_on, f"the race ended after {number} kills"
-        assert finish(killed) == undisturbed, "the results differ"
-    return len(undisturbed)
+        longest = LONGEST_LIFE * (time.monotonic() - started)
+        for _ in range(kills):
+            while not kill(Path(place, str(races)), chance.uniform(0, longest)):
+                assert finish(Path(place, str(races))) == undisturbed, "the results differ"
+                races += 1
+        assert finish(Path(place, str(races))) == undisturbed, "the results differ"
+    return races
 
 
 if __name__ == "__main__":
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    print(f"{main(kills)} trials, {kills} kills: all results are those of the undisturbed race")
+    print(f"{kills} kills in {main(kills)} races: all results are those of the undisturbed race")
