@@ -537,3 +537,24 @@ def test_a_compiled_training_step_may_hold_the_optimizers_step():
     compiled()
     compiled()
     assert p.equal(before - 1)
+
+
+@pytest.mark.parametrize("seen", ["before the first step", "later", "in a state_dict"])
+def test_a_slot_that_is_moved_through_a_reference_taken_earlier_is_followed(seen):
+    p = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+    p.grad = torch.ones(2)
+    optimizer = optim.SGD([p], lr=0.5, momentum=0.5)
+    states = optimizer.state if seen == "before the first step" else None
+    optimizer.step()
+    optimizer.step()
+    if seen == "in a state_dict":
+        slot = optimizer.state_dict()["state"][0]["momentum_buffer"]
+    else:
+        slot = (optimizer.state if states is None else states)[p]["momentum_buffer"]
+    optimizer.step()
+    optimizer.step()
+    slot.data = torch.tensor([10.0, 20.0])
+    before = p.detach().clone()
+    optimizer.step()
+    torch.testing.assert_close(before - p.detach(), torch.tensor([3.0, 5.5]))
+    torch.testing.assert_close(slot, torch.tensor([6.0, 11.0]))

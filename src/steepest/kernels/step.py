@@ -63,9 +63,12 @@ class Step:
         # autograd must learn that the parameters have changed
         self._fused = [self.updates[i].parameter for indices, _ in self.passes for i in indices]
 
-    def fits(self, gradients: Sequence[torch.Tensor]) -> bool:
-        """Whether everything is still where and what it was when the step was prepared, gradients of the same kinds."""
-        return self._preferred == preferred() and self._watch.sees_no_change(gradients)
+    def fits(self, gradients: Sequence[torch.Tensor], slots_too: bool = True) -> bool:
+        """Whether everything is still where and what it was when the step was prepared, gradients of the same kinds.
+
+        slots_too: whether anybody but the steps can have moved the slots.
+        """
+        return self._preferred == preferred() and self._watch.sees_no_change(gradients, slots_too)
 
     def assign_rows(self, rows: np.ndarray) -> None:
         """Give each update another row of constants."""

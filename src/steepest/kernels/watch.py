@@ -25,9 +25,11 @@ class Watch:
         self, parameters: Sequence[torch.Tensor], slots: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
     ) -> None:
         self._parameters = list(parameters)
-        self._lasting = [*parameters, *slots]
-        self._aliases = [x.detach() for x in self._lasting]  # they keep the memory, so an equal address is the same
-        self._addresses = list(map(ADDRESS, self._lasting))
+        self._slots = list(slots)
+        # they keep the memory, so an equal address is the same
+        self._aliases = [x.detach() for x in (*parameters, *slots)]
+        self._addresses = list(map(ADDRESS, self._parameters))
+        self._addresses_of_slots = list(map(ADDRESS, self._slots))
         together = (*parameters, *gradients)
         self._kinds = list(map(_kind, together))
         self._strided = all(x.layout == torch.strided for x in together)
@@ -38,10 +40,12 @@ class Watch:
         if TensorGuards is not None and self._strided:
             self._same = TensorGuards(*together, dynamic_dims_sizes=None, dynamic_dims_strides=None).check
 
-    def sees_no_change(self, gradients: Sequence[torch.Tensor]) -> bool:
+    def sees_no_change(self, gradients: Sequence[torch.Tensor], slots_too: bool) -> bool:
         """Whether all is what and where it was, and these gradients are of the kinds that were."""
-        return list(map(ADDRESS, self._lasting)) == self._addresses and (
-            self._same(*self._parameters, *gradients) or self._same_by_hand((*self._parameters, *gradients))
+        return (
+            list(map(ADDRESS, self._parameters)) == self._addresses
+            and not (slots_too and list(map(ADDRESS, self._slots)) != self._addresses_of_slots)
+            and (self._same(*self._parameters, *gradients) or self._same_by_hand((*self._parameters, *gradients)))
         )
 
     def _same_by_hand(self, together: Sequence[torch.Tensor]) -> bool:

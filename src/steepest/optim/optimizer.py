@@ -59,7 +59,20 @@ class Optimizer(torch.optim.Optimizer):
         self._written = {**options, **self.fixed_options, "train_mode": True}
         self._given = given
         super().__init__(params, filled(self.forms, self._written, given))
+        self._state_was_shown = False
         self._initial_velocity = None
+
+    # as long as nobody has seen the state, nobody can have exchanged it, and a step need not look whether somebody has
+    @property
+    def state(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The state of each parameter: its slots, its count of steps, and what else is kept for it."""
+        self._state_was_shown = True
+        return self._state
+
+    @state.setter
+    def state(self, state: Any) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._state_was_shown = True
+        self._state = state
 
     def _forget_plans(self) -> None:
         self._plans: dict[Any, Plan] = {}
@@ -185,7 +198,7 @@ class Optimizer(torch.optim.Optimizer):
         sizes = [len(group["params"]) for group in groups]
         every = list(map(_GRADIENT, params))
         options = [value for group in groups for value in group.values()]
-        states = self.state.values()
+        states = self._state.values() if self._state_was_shown else None
         plan = self._latest
         gradients = plan.gradients(params, sizes, every, states) if plan and plan.unscaling == unscaling else None
         if plan is None or gradients is None:
@@ -263,15 +276,16 @@ class Optimizer(torch.optim.Optimizer):
             for p in group["params"]
             if p.grad is not None
         ]
-        counted = [state for state in self.state.values() if "step" in state]
+        counted = [state for state in self._state.values() if "step" in state]
         if self._counts is None or not self._counts.covers(counted):
             self._counts = Counts(counted)
+            self._plans.clear()  # they count elsewhere
         return Plan(
             params,
             [len(group["params"]) for group in self.param_groups],
             groups,
             members,
-            list(self.state.values()),
+            list(self._state.values()),
             self._counts,
             clip_norm=clip_norm,
             unscaling=unscaling,
@@ -281,20 +295,20 @@ class Optimizer(torch.optim.Optimizer):
     def _state_of(self, p: torch.Tensor, followed: Followed) -> tuple[dict[str, Any], tuple[torch.Tensor, ...], bool]:
         """A parameter's state, its slots, and whether this is its first step."""
         rule = followed.rule
-        if not rule.moves_the_gradient_point and THETA in self.state.get(p, ()):
-            p.copy_(self.state[p].pop(THETA))  # the group has left Nesterov's look-ahead
-        is_new = p not in self.state or any(self.state[p].get(slot.name) is None for slot in rule.slots)
+        if not rule.moves_the_gradient_point and THETA in self._state.get(p, ()):
+            p.copy_(self._state[p].pop(THETA))  # the group has left Nesterov's look-ahead
+        is_new = p not in self._state or any(self._state[p].get(slot.name) is None for slot in rule.slots)
         slots = self._slots(p, followed)
-        if followed.average is not None and AVERAGE not in self.state[p]:
-            theta = self.state[p].get(THETA, p).detach()
-            self.state[p][AVERAGE] = theta.to(state_dtype(p.dtype), copy=True, memory_format=torch.preserve_format)
-        return self.state.get(p, {}), slots, is_new
+        if followed.average is not None and AVERAGE not in self._state[p]:
+            theta = self._state[p].get(THETA, p).detach()
+            self._state[p][AVERAGE] = theta.to(state_dtype(p.dtype), copy=True, memory_format=torch.preserve_format)
+        return self._state.get(p, {}), slots, is_new
 
     def _slots(self, p: torch.Tensor, followed: Followed) -> tuple[torch.Tensor, ...]:
         rule = followed.rule
         if not (rule.slots or followed.counts_steps):
             return ()
-        state = self.state[p]
+        state = self._state[p]
         if followed.counts_steps:
             _count_from_here(state, rule)
         for name, value in rule.memory.items():
@@ -337,12 +351,12 @@ class Optimizer(torch.optim.Optimizer):
             raise ValueError("averaged() needs averages to show; make the optimizer with ema=, as in ema=0.999")
         if self._averaging:
             raise RuntimeError("averaged() within averaged(): the parameters hold the averages already")
-        params = [p for p in self.state if AVERAGE in self.state[p]]
+        params = [p for p in self._state if AVERAGE in self._state[p]]
         held = [p.detach().clone(memory_format=torch.preserve_format) for p in params]
         self._averaging = True
         try:
             for p in params:
-                p.copy_(self.state[p][AVERAGE])
+                p.copy_(self._state[p][AVERAGE])
             yield
         finally:
             for p, own in zip(params, held, strict=True):
@@ -362,15 +376,15 @@ class Optimizer(torch.optim.Optimizer):
     def _take_theta(self, group: dict[str, Any]) -> None:
         """In eval mode the parameters are θ, also where somebody has put other weights in."""
         for p in group["params"]:
-            if THETA in self.state.get(p, ()):
-                self.state[p][THETA].copy_(p)
+            if THETA in self._state.get(p, ()):
+                self._state[p][THETA].copy_(p)
 
     @torch.no_grad()
     def _move(self, group: dict[str, Any], where: Callable[..., Any] | None) -> None:
         rule, hyperparameters = self._read(group)
         for p in group["params"]:
-            if rule.moves_the_gradient_point and THETA in self.state.get(p, ()):
-                state = self.state[p]
+            if rule.moves_the_gradient_point and THETA in self._state.get(p, ()):
+                state = self._state[p]
                 memory = {name: float(state[name]) for name in rule.memory}
                 constants = rule.constants(int(state.get("step", 1)), hyperparameters, memory)
                 held = [state[name] for name in (THETA, *(slot.name for slot in rule.slots))]
@@ -400,6 +414,7 @@ class Optimizer(torch.optim.Optimizer):
             for p in group["params"]:
                 _refuse_foreign_state(type(self).__name__, rule, p, state["state"].get(p, {}))
         super().__setstate__(state)
+        self._state, self._state_was_shown = self.__dict__.pop("state"), True  # torch writes past the property
         self._forget_plans()
 
     def _refuse_foreign_group(self, group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -464,13 +479,13 @@ class Optimizer(torch.optim.Optimizer):
                 for key, value in loaded["state"].get(index, {}).items():
                     if not torch.is_tensor(value):
                         continue
-                    dtype = self.state[p][key].dtype
+                    dtype = self._state[p][key].dtype
                     if key in memory:
                         dtype = torch.float64
                     elif value.shape == p.shape and key not in (THETA, "step") and p.is_floating_point():
                         dtype = followed.stored_as(slots[key], p.dtype) if key in slots else state_dtype(p.dtype)
                     value = value.to_dense()  # torch's momentum is sparse where its gradients are
-                    self.state[p][key] = value.to(device=self.state[p][key].device, dtype=dtype, copy=True)
+                    self._state[p][key] = value.to(device=self._state[p][key].device, dtype=dtype, copy=True)
 
 
 def _directly(method: Callable[..., Any]) -> Callable[..., Any]:

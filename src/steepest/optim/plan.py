@@ -181,27 +181,33 @@ class Plan:
         params: Sequence[torch.Tensor],
         sizes: Sequence[int],
         every: Sequence[torch.Tensor | None],
-        states: Collection[dict[str, Any]],
+        states: Collection[dict[str, Any]] | None,
     ) -> Sequence[torch.Tensor] | None:
         """The members' gradients, if parameters, states and memory are still those that the plan was made for.
 
         every: the gradient of each parameter, None where it has none.
+        states: every parameter's state; None when nobody can have exchanged any of it.
         """
-        if sizes != self.sizes or len(states) != len(self._every_state) or not all(map(is_, params, self.params)):
+        if sizes != self.sizes or not all(map(is_, params, self.params)):
             return None
         gradients: Any = every
         if self._absent:
             if any(every[i] is not None for i in self._absent):
                 return None
             gradients = [every[i] for i in self._present]
+        if states is not None and not self._has_kept(states):
+            return None
+        step = self._step
+        return gradients if step is None or step.fits(gradients, slots_too=states is not None) else None
+
+    def _has_kept(self, states: Collection[dict[str, Any]]) -> bool:
         values = list(chain.from_iterable(map(dict.values, self._states)))
-        fits = (
-            all(map(is_, states, self._every_state))
+        return (
+            len(states) == len(self._every_state)
+            and all(map(is_, states, self._every_state))
             and len(values) == len(self._values)
             and all(map(is_, values, self._values))
-            and (self._step is None or self._step.fits(gradients))
         )
-        return gradients if fits else None
 
     def run(self, gradients: Sequence[torch.Tensor], gradient_scale: float = 1.0) -> None:
         """One step: count, work out each row's constants, and let the kernels do the rest."""
