@@ -19,7 +19,7 @@ from steepest.rules.rule import Constants
 if TYPE_CHECKING:
     from steepest.kernels import native
 
-CHUNK = 16384  # elements; it depends on nothing, so sums by chunks do not depend on the threads
+CHUNK = 32768  # elements; it depends on nothing, so sums by chunks do not depend on the threads
 SERIAL = 40_000  # elements below which waking a second thread costs more than it brings
 
 OF_THE_PARAMETER = ("theta", "g", "point")  # arrays of the parameter's dtype; the others are of the state's
