@@ -8,8 +8,11 @@ import sys
 import pytest
 from filelock import FileLock
 
+from small import SMALL
 from steepest import strict_json
 from steepest.cli import main
+from steepest.report.data import in_order
+from steepest.study import race, read
 from test_verdict import journal
 
 
@@ -97,9 +100,38 @@ def test_parquet_without_pyarrow_and_other_endings_are_refused(study, tmp_path, 
     assert main(["export", str(study), "--to", str(tmp_path / "runs.parquet")]) == 2
     assert "pip install 'steepest[parquet]'" in capsys.readouterr().err
     assert main(["export", str(study), "--to", str(tmp_path / "runs.xlsx")]) == 2
-    assert "must end in .csv or .parquet" in capsys.readouterr().err
+    assert "must end in .csv or .parquet, or be tensorboard" in capsys.readouterr().err
     assert main(["export", str(study), "--to", str(tmp_path / "runs.csv"), "--table", "run"]) == 2
     assert "did you mean 'runs'?" in capsys.readouterr().err
+
+
+def test_tensorboard_shows_every_run_with_curves_and_hyperparameters(tmp_path):
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+    race(SMALL, ["sgd", "adam"], folder=tmp_path, passes=3, rates=3, seeds=2, jobs=1)
+    for _ in range(2):  # the second time replaces the first
+        assert main(["export", str(tmp_path), "--to", str(tmp_path / "tensorboard")]) == 0
+    runs = in_order(read(tmp_path))
+    assert len(list((tmp_path / "tensorboard" / "small").rglob("events.*"))) == len(runs)
+    (run,) = (run for run in runs if (run["contender"], run["number"], run["phase"]) == ("adam", 1, "final"))
+    found = reading.EventAccumulator(str(tmp_path / "tensorboard" / "small" / "adam" / "final-1")).Reload()
+    told = [(event.step, event.value) for event in found.Scalars("loss/training")]
+    assert [step for step, _ in told] == run["curve"]["step"]
+    assert [value for _, value in told] == pytest.approx(run["curve"]["train_loss"])
+    assert [event.value for event in found.Scalars("metric")] == pytest.approx(run["validation"]["accuracy"])
+    assert [event.step for event in found.Scalars("metric")] == [0, 8, 16, 24]
+    assert found.Scalars("result/metric, test")[0].value == pytest.approx(run["test_acc"])
+    content = found.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    given = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert given["lr"].number_value == run["hyperparameters"]["lr"]
+    assert given["contender"].string_value == "adam"
+
+
+def test_tensorboard_that_is_missing_is_told(study, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert main(["export", str(study), "--to", str(tmp_path / "tensorboard")]) == 2
+    assert "pip install 'steepest[tensorboard]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["report", "runs", "export"])

@@ -79,10 +79,16 @@ def runs(
 
 def export(
     folder: Folder,
-    to: Annotated[Path, typer.Option(metavar="FILE", help="What to write; ends in .csv or .parquet.")],
+    to: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="What to write: a name in .csv or .parquet, or tensorboard, a folder."),
+    ],
     table: Annotated[str, typer.Option(help="runs, or training or validation for every point of the curves.")] = "runs",
 ) -> None:
-    """Write the runs of a study as one table, a row each, to a CSV or Parquet file."""
+    """Write the runs of a study as one table, a row each, to a CSV or Parquet file, or with curves for TensorBoard.
+
+    Works while the race is running too; then again, and what is new comes along.
+    """
     from steepest.report.export import export
 
     progress().print(f"Written: {export(folder, to, table)}", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""A study's runs as one flat table in a file: CSV always, Parquet where pyarrow is installed."""
+"""A study's runs as one flat table in a file, CSV or Parquet, or as a folder for TensorBoard."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.names import unknown
-from steepest.report import data
+from steepest.report import data, tensorboard
 from steepest.report.data import Row
 from steepest.study.journal import Journal, read
 
@@ -25,6 +25,8 @@ def _validation(journal: Journal) -> list[Row]:
     return data.every_point(data.in_order(journal), "validation")
 
 
+FOR_TENSORBOARD = "tensorboard"
+
 # what can be exported: every run, or every point of its curves
 TABLES: Mapping[str, Callable[[Journal], list[Row]]] = {
     "runs": _runs,
@@ -41,13 +43,17 @@ def rows_of(journal: Journal, table: str = "runs") -> list[Row]:
 
 
 def export(folder: Path | str, to: Path | str, table: str = "runs") -> Path:
-    """Write a table of the study in the folder to a file whose name ends in .csv or .parquet.
+    """Write the study in the folder to a file whose name ends in .csv or .parquet, as one table, or to a folder called
+    tensorboard, all of it.
 
-    Raises ValueError for another ending, for a folder without a study, and for Parquet without pyarrow.
+    Raises ValueError for another name, for a folder without a study, and when pyarrow or TensorBoard is missing.
     """
     to = Path(to)
+    if to.name == FOR_TENSORBOARD:
+        return tensorboard.write(read(folder), to)
     if to.suffix not in WRITERS:
-        raise ValueError(f"cannot write {to.name}: the name must end in {' or '.join(WRITERS)}")
+        endings = " or ".join(WRITERS)
+        raise ValueError(f"cannot write {to.name}: the name must end in {endings}, or be {FOR_TENSORBOARD}, a folder")
     WRITERS[to.suffix](to, rows_of(read(folder), table))
     return to
 

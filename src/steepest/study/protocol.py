@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -353,11 +354,12 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
         "versions": journal.header["versions"],
         "device": journal.header["machine"]["device"],
     }
-    tell = watch or (lambda _: None)
+    tell, states = watch or (lambda _: None), journal.path.parent / "states"
     while True:
         status = Status(study, journal, called_for(study, journal.runs))
         tell(status)
         if all(trial.key in journal.keys for trial in status.trials):
+            shutil.rmtree(states, ignore_errors=True)  # a kill may have left some that nobody needs
             return summary(journal)
         finished = results(
             status.trials,
@@ -365,7 +367,7 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
             done=frozenset(journal.keys),
             decided=journal.decisions,
             decide_on=partial(_decide, status, tell),
-            states=journal.path.parent / "states",
+            states=states,
         )
         for trial, result in finished:
             journal.append({**record(trial, result), **stamp})
