@@ -284,7 +284,8 @@ def test_output_needs_no_unicode_terminal(tmp_path):
 def test_explain_shows_each_dialect(steepest):
     code, out, err = steepest("explain", "rmsprop")
     assert (code, err) == (0, "")
-    assert "▸ θ ← θ − η g/√(v + ε)" in out
+    assert "θ ← θ − η ‹g/√(v + ε)›" in out
+    assert max(map(len, out.splitlines())) <= 80
     code, out, _ = steepest("explain", "momentum", "--notation", "lecture", "--json")
     assert json.loads(out)["sections"][0]["maps"][0]["exact"] in ("always", "constant", None)
     code, _, err = steepest("explain", "rmsprp")

@@ -7,6 +7,7 @@ import pytest
 
 from steepest import explain
 from steepest.dialects.conversions import convert
+from steepest.dialects.differences import differing
 from steepest.dialects.explain import topics
 from steepest.dialects.notation import in_letters
 from steepest.plain_math import plain
@@ -68,11 +69,38 @@ def test_a_small_constant_is_not_taken_for_none():
     assert convert(RULES["rmsprop"], {**numbers, "eps": 0.0}, RULES["rmsprop_inside"]).holds == "always"
 
 
-def test_what_differs_is_marked():
+def test_what_differs_is_marked_within_the_equation():
     text = str(explain("rmsprop")).splitlines()
-    assert re.fullmatch(r"    θ ← θ − η/\(ε \+ √v\) g   ▸ θ ← θ − η g/√\(v \+ ε\)   ▸ b ← .*", text[3])
-    assert text[2].count("▸") == 0
+    assert text[3].split("   ") == [
+        "",
+        " θ ← θ − η/(ε + √v) g",
+        "  θ ← θ − η ‹g/√(v + ε)›",
+        "  ‹b ← μ b − η g/√(v + ε)›",
+    ]
+    assert not any("‹" in line for line in text[2:3])
     assert any(re.match(r"  lr +0.01 +0.01 +▸ 0.001 ", line) for line in text)
+
+
+def test_looks_in_the_place_of_marks():
+    lines = list(explain("rmsprop").lines(looks=True))
+    assert ("g/√(v + ε)", "differs") in lines[3]
+    assert not any("‹" in text for line in lines for text, _ in line)
+    assert "coloured" in lines[0][1][0]
+
+
+@pytest.mark.parametrize(
+    ("line", "others", "marked"),
+    [
+        ("θ ← θ − m̂/√(v̂ + ε)", ["θ ← θ − m̂/(√v̂ + ε)"], "θ ← θ − m̂/‹√(v̂ + ε)›"),  # with its bracket
+        ("u ← max(β u, |g|)", ["u ← max(β u, |g| + ε)"], "u ← max(β u, ‹|g|›)"),  # where something is missing
+        ("b ← μ b", ["θ ← θ − b"], "‹b ← μ b›"),  # no counterpart
+        ("v̂ = v/(1−β₂ᵗ)", ["v̂ = v_max/(1−β₂ᵗ)"], "v̂ = ‹v›/(1−β₂ᵗ)"),
+        ("a ← b + c + d", ["a ← x + c + y"], "a ← ‹b + c + d›"),  # two close by are one
+        ("θ ← θ", ["θ ← θ"], "θ ← θ"),
+    ],
+)
+def test_terms_that_differ(line, others, marked):
+    assert "".join(f"‹{text}›" if new else text for text, new in differing(line, others)) == marked
 
 
 def test_forms_stand_one_below_the_other_where_the_terminal_is_narrow():

@@ -22,14 +22,18 @@ def explain(
     from rich.text import Text
 
     from steepest.dialects import explain as run
+    from steepest.dialects.explain import WIDTH
 
     found = run(name, notation)
     if as_json:
         print_json(found.json())
         return
     out = console()
-    for line in found.lines(out.width):
-        out.print(Text.assemble(*((text, LOOKS[look]) for text, look in line)), soft_wrap=True)
+    width = out.width if out.is_terminal else WIDTH
+    for line in found.lines(width, looks=out.is_terminal and not out.no_color):
+        shown = Text.assemble(*((text, LOOKS[look]) for text, look in line))
+        shown.rstrip()
+        out.print(shown, soft_wrap=True)
 
 
 def translate(

@@ -12,13 +12,15 @@ Rows = list[dict[str, Any]]
 
 
 def list_names(as_json: Json = False) -> None:
-    """Name the functions, workloads, contenders, optimizers and schedules, with what there is to know about each."""
+    """Name the functions, workloads, contenders, optimizers, schedules and libraries, with what to know about each."""
     known = {kind: rows() for kind, rows in KINDS.items()}
     if as_json:
         print_json(known)
         return
     for kind, rows in known.items():
         _show(kind, rows)
+    console().print("[dim]steepest explain NAME shows an optimizer in each library's dialect, "
+                    "steepest translate CALL --to LIBRARY the line that does the same there.[/]")  # fmt: skip
 
 
 def functions() -> Rows:
@@ -90,12 +92,28 @@ def schedules() -> Rows:
     ]
 
 
+def libraries() -> Rows:
+    """Whose optimizers `steepest translate` reads; `steepest explain` takes those of steepest.optim."""
+    from steepest.dialects.libraries import LIBRARIES, TARGETS, WRITTEN, by_name
+
+    return [
+        {
+            "name": library,
+            "written": WRITTEN[library].rstrip("."),
+            "translated to": library in TARGETS,
+            "optimizers": list(by_name(library)),
+        }
+        for library in LIBRARIES
+    ]
+
+
 KINDS: dict[str, Callable[[], Rows]] = {
     "functions": functions,
     "workloads": workloads,
     "contenders": contenders,
     "optimizers": optimizers,
     "schedules": schedules,
+    "libraries": libraries,
 }
 TITLES = {"sum_diverges": "Σε = ∞", "squares_converge": "Σε² < ∞", "batch_size": "batch size"}
 
@@ -121,5 +139,5 @@ def _cell(column: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {number:g}" for name, number in value.items())
     if isinstance(value, list):
-        return ", ".join(f"{number:g}" for number in value)
+        return ", ".join(each if isinstance(each, str) else f"{each:g}" for each in value)
     return plain(value) if column == "equation" else str(value)

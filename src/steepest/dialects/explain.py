@@ -9,6 +9,7 @@ from typing import Any
 
 from steepest import optim
 from steepest.dialects.conversions import Verdict, judge, typical
+from steepest.dialects.differences import differing
 from steepest.dialects.notation import NOTATIONS, in_letters, meaning_in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
 from steepest.dialects.recipe import defaults_of
@@ -20,6 +21,7 @@ from steepest.tables import number
 
 WIDTH = 80
 MARK = "▸ "
+TERM = ("‹", "›")  # around what differs, where looks do not show it
 # how weight decay enters: in words, and as a step of its own where it is one
 DECAYS = {
     "coupled": "λθ joins g",
@@ -136,30 +138,36 @@ class Explanation:
     def __str__(self) -> str:
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines())
 
-    def lines(self, width: int = WIDTH) -> Iterator[list[Segment]]:
-        """The explanation for people, each line in pieces with their looks; what differs has a mark before it."""
+    def lines(self, width: int = WIDTH, looks: bool = False) -> Iterator[list[Segment]]:
+        """The explanation for people, each line in pieces with their looks.
+
+        What differs from the first form stands in ‹ ›, unless the looks show it.
+        """
         for section in self.sections:
-            yield [(section.title, "title")]
-            yield from self._equations(section, width)
+            several = len(self._by_equation(section)) > 1
+            shown = "coloured" if looks else " ".join(TERM)
+            told = f"   {shown}: not as {section.spoken[0].name} has it" if several else ""
+            yield [(section.title, "title"), (told, "dim")]
+            yield from self._equations(section, width, looks)
             yield []
             for ends, said in _pairs(section.verdicts):
                 yield from _hanging(ends, said, width)
             yield []
         yield from self._defaults(width)
 
-    def _equations(self, section: Section, width: int) -> Iterator[list[Segment]]:
-        columns = [self._marked(section, each) for each in self._by_equation(section)]
-        widths = [max(_width(text) for text, _ in column) for column in columns]
+    def _equations(self, section: Section, width: int, looks: bool) -> Iterator[list[Segment]]:
+        columns = [self._marked(section, each, looks) for each in self._by_equation(section)]
+        widths = [max(map(_length, column)) for column in columns]
         if sum(widths) + 3 * (len(widths) - 1) + 2 <= width:
-            for row in zip_longest(*columns, fillvalue=("", "")):
-                padded = (
-                    (text + " " * (w + 3 - _width(text)), look) for (text, look), w in zip(row, widths, strict=True)
-                )
-                yield [("  ", ""), *padded]
+            for row in zip_longest(*columns, fillvalue=[]):
+                yield [("  ", "")] + [
+                    piece
+                    for cell, w in zip(row, widths, strict=True)
+                    for piece in (*cell, (" " * (w + 3 - _length(cell)), ""))
+                ]
             return
         for column in columns:
-            for text, look in column:
-                yield [("  ", ""), (text, look)]
+            yield from ([("  ", ""), *cell] for cell in column)
 
     def _by_equation(self, section: Section) -> list[Spoken]:
         """Those that only a coupled decay or a start sets apart, together."""
@@ -169,12 +177,15 @@ class Explanation:
             found[self.equation(each)] = Spoken((*before.dialects, *each.dialects), before.rule)
         return list(found.values())
 
-    def _marked(self, section: Section, spoken: Spoken) -> list[Segment]:
-        """A column: who speaks so, and the equation, each line marked that the first form does not have."""
+    def _marked(self, section: Section, spoken: Spoken, looks: bool) -> list[list[Segment]]:
+        """A column: who speaks so, and the equation, with the terms marked that the first form does not have."""
         first = self.equation(section.spoken[0]).splitlines()
-        lines = self.equation(spoken).splitlines()
-        marked = [(MARK + each, "differs") if each not in first else (" " * len(MARK) + each, "") for each in lines]
-        return [(spoken.name, "dim"), *marked]
+        left, right = ("", "") if looks else TERM
+        equations = [
+            [("  ", ""), *((f"{left}{text}{right}", "differs") if new else (text, "") for text, new in pieces)]
+            for pieces in (differing(line, first) for line in self.equation(spoken).splitlines())
+        ]
+        return [[(spoken.name, "dim")], *equations]
 
     def _defaults(self, width: int) -> Iterator[list[Segment]]:
         dialects = list(next(iter(self.defaults.values())))
@@ -185,7 +196,7 @@ class Explanation:
             len(text) for text, _ in (*((d, "") for d in dialects), *(cell for r in rows.values() for cell in r))
         )
         each = min(widest + 2, (width - 2 - long) // len(dialects))
-        yield [("defaults", "title"), (f"   {MARK.strip()} not as {dialects[0]} has it", "dim")]
+        yield [("defaults", "title"), (f"   {MARK.strip()}: not as {dialects[0]} has it", "dim")]
         yield [("  " + " " * long, ""), *((dialect.rjust(each), "dim") for dialect in dialects)]
         for name, cells in rows.items():
             yield [(f"  {name:{long}}", ""), *((text.rjust(each), look) for text, look in cells)]
@@ -332,6 +343,6 @@ def _cell(value: float | None, first: float | None) -> Segment:
     return (MARK + number(value), "differs") if value != first else (number(value), "")
 
 
-def _width(text: str) -> int:
+def _length(line: Sequence[Segment]) -> int:
     """Places on a terminal: an accent above a letter takes none."""
-    return sum(not unicodedata.combining(sign) for sign in text)
+    return sum(not unicodedata.combining(sign) for text, _ in line for sign in text)
