@@ -2,9 +2,10 @@
 
 import inspect
 from pathlib import Path
+from types import ModuleType
 
 from steepest import optim
-from steepest.optim import Optimizer, beyond, classes
+from steepest.optim import Optimizer, beyond, classes, muon
 from steepest.optim.form import Form
 
 PAGE = Path(__file__).parent.parent / "docs" / "optimizers.md"
@@ -31,15 +32,15 @@ constant (`eps`), δ₀ the one inside the root (`eps_root`), α momentum, τ da
 """
 
 GROUPS = {
-    "In the place of torch.optim's": classes,
-    "Beyond torch.optim": beyond,
+    "In the place of torch.optim's": (classes, muon),
+    "Beyond torch.optim": (beyond,),
 }
 
 
-def members(module: object) -> list[type[Optimizer]]:
-    """The optimizer classes of a module, as they are written there."""
-    own = [x for x in vars(module).values() if inspect.isclass(x) and issubclass(x, Optimizer)]
-    return [x for x in own if x.__module__ == module.__name__ and x.__name__ in optim.__all__]  # pyright: ignore
+def members(modules: tuple[ModuleType, ...]) -> list[type[Optimizer]]:
+    """The optimizer classes of some modules, as they are written there."""
+    own = [(m, x) for m in modules for x in vars(m).values() if inspect.isclass(x) and issubclass(x, Optimizer)]
+    return [x for m, x in own if x.__module__ == m.__name__ and x.__name__ in optim.__all__]
 
 
 def rules_of(cls: type[Optimizer]) -> list[str]:
@@ -84,10 +85,10 @@ def section(cls: type[Optimizer]) -> str:
 def page() -> str:
     """The whole page."""
     contents = "\n".join(
-        f"- {title}: " + ", ".join(f"[{c.__name__}](#{c.__name__.lower()})" for c in members(module))
-        for title, module in GROUPS.items()
+        f"- {title}: " + ", ".join(f"[{c.__name__}](#{c.__name__.lower()})" for c in members(modules))
+        for title, modules in GROUPS.items()
     )
-    body = "".join(f"## {title}\n\n" + "".join(map(section, members(module))) for title, module in GROUPS.items())
+    body = "".join(f"## {title}\n\n" + "".join(map(section, members(modules))) for title, modules in GROUPS.items())
     return HEAD + contents + "\n\n" + body.rstrip("\n") + "\n"
 
 

@@ -75,6 +75,8 @@ class Case:
     alone: Mapping[str, Any] = field(default_factory=dict)
     rate: float = 0.05
     renamed: Mapping[str, str] = field(default_factory=dict)
+    shape: tuple[int, ...] = (6,)
+    tolerance: float = 1e-12
 
     @property
     def name(self) -> str:
@@ -95,8 +97,10 @@ class Case:
         return {known.get(name, name): value for name, value in given.items() if name != "centered" or known}
 
 
-SHOWN = ("momentum", "nesterov", "centered", "amsgrad", "eps_root", "initial_scale", "decoupled_weight_decay")
+SHOWN = ("adamw", "momentum", "nesterov", "centered", "amsgrad", "eps_root", "initial_scale", "decoupled_weight_decay")
 BETAS = (0.9, 0.99)
+MUON = {"momentum": "beta", "beta1": "adam_b1", "beta2": "adam_b2"}
+MUON_KERAS = {"beta1": "adam_beta_1", "beta2": "adam_beta_2"}
 
 CASES = [
     Case("SGD", "keras", "SGD"),
@@ -152,6 +156,29 @@ CASES = [
     Case("Adam", "tf1", "ApplyAdam", {"betas": BETAS, "eps": 1e-3}),
     Case("LAMB", "keras", "Lamb", {"betas": BETAS, "eps": 1e-3}),
     Case("LAMB", "optax", "lamb", {"betas": BETAS, "eps": 1e-3}),
+    *(
+        Case("Muon", "optax", "muon", {"momentum": 0.8, "nesterov": nesterov, "eps": 1e-3}, renamed=MUON, shape=shape)
+        for nesterov, shape in ((True, (3, 2)), (False, (2, 3)))
+    ),
+    *(
+        Case(
+            "Muon", "optax", "muon", {"betas": BETAS, "eps": 1e-3, "nesterov": nesterov}, {"adamw": True}, renamed=MUON
+        )
+        for nesterov in (True, False)
+    ),
+    *(
+        Case(
+            "Muon",
+            "keras",
+            "Muon",
+            {"momentum": 0.8, "nesterov": nesterov},
+            renamed=MUON_KERAS,
+            shape=shape,
+            tolerance=1e-7,
+        )
+        for nesterov, shape in ((True, (3, 2)), (False, (2, 3)))
+    ),
+    Case("Muon", "keras", "Muon", {"betas": BETAS, "eps": 1e-3}, {"adamw": True}, renamed=MUON_KERAS),
 ]
 
 
@@ -161,6 +188,8 @@ FAULTS = (
     "rate 1 there, as the paper.",
     "`optax.adan` weighs the gradient's change by 1 − b2 where the paper, whose β₂ is 1 − b2, has b2. The dialect "
     '"optax" has optax\'s numbers, "paper" the paper\'s.',
+    "`keras.optimizers.Muon` takes the matrix's norm and the root of its rows or columns in float32 also where all "
+    "else is float64; they are taken in double precision here, and the two are compared at 1e-7.",
     "`torch.optim.NAdam` and `ASGD` keep numbers of the step in torch's default dtype, so float64 training has "
     "float32's rounding (about 1e-8) there. These are kept in double precision here; with torch's default "
     "dtype at float64 both agree.",
@@ -183,7 +212,7 @@ def rates(initial: float, decaying: bool) -> np.ndarray:
 
 def ours(case: Case, decaying: bool, weight_decay: float, dialect: str | None = None) -> np.ndarray:
     """θ after each step by our class, in the case's dialect or in another."""
-    theta = torch.nn.Parameter(torch.full((6,), START, dtype=torch.float64))
+    theta = torch.nn.Parameter(torch.full(case.shape, START, dtype=torch.float64))
     made = getattr(optim, case.cls)
     options = {**case.options, **case.alone, "weight_decay": weight_decay, "dialect": dialect or case.dialect}
     optimizer = made([theta], lr=case.rate, **options)
@@ -191,10 +220,10 @@ def ours(case: Case, decaying: bool, weight_decay: float, dialect: str | None = 
     path = []
     for g, rate in zip(gradients(), rates(case.rate, decaying).tolist(), strict=True):
         optimizer.param_groups[0]["lr"] = rate
-        theta.grad = torch.from_numpy(g.copy())
+        theta.grad = torch.from_numpy(g.reshape(case.shape).copy())
         optimizer.step()
         optimizer.eval()
-        path.append(theta.detach().numpy().copy())
+        path.append(theta.detach().numpy().flatten())
         optimizer.train()
     return np.array(path)
 
@@ -214,17 +243,23 @@ def keras() -> Any:
     return keras
 
 
+def decays(make: Callable[..., Any]) -> list[str]:
+    """The arguments in which a library's function takes weight decay."""
+    return [name for name in inspect.signature(make).parameters if name in ("weight_decay", "adam_weight_decay")]
+
+
 def by_keras(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
-    theta = keras().Variable(np.full(6, START), dtype="float64")
-    decay = weight_decay or (0 if case.peer == "AdamW" else None)
-    optimizer = getattr(keras().optimizers, case.peer)(learning_rate=case.rate, weight_decay=decay, **case.theirs())
+    theta = keras().Variable(np.full(case.shape, START), dtype="float64")
+    make = getattr(keras().optimizers, case.peer)
+    decay = dict.fromkeys(decays(make), weight_decay or (0 if case.peer == "AdamW" else None))
+    optimizer = make(learning_rate=case.rate, **decay, **case.theirs())
     path = []
     for g, rate in zip(gradients(), rates(case.rate, decaying), strict=True):
         optimizer.learning_rate = rate
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "__array__", DeprecationWarning)  # of Keras's Nadam on torch
-            optimizer.apply_gradients([(torch.from_numpy(g.copy()), theta)])
-        path.append(np.array(theta.value.detach().numpy()))
+            optimizer.apply_gradients([(torch.from_numpy(g.reshape(case.shape).copy()), theta)])
+        path.append(theta.value.detach().numpy().flatten())
     return np.array(path)
 
 
@@ -240,15 +275,18 @@ def optax() -> Any:
 
 
 @cache
-def optax_walk(peer: str, given: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-    """The whole walk as one compiled function of the rates and the weight decay."""
+def optax_walk(peer: str, given: tuple[tuple[str, Any], ...], shape: tuple[int, ...]) -> Callable[..., Any]:
+    """The whole walk as one compiled function of the rates and the weight decay.
+
+    A kernel is (in, out) in flax where a weight is (out, in) in torch, so a matrix is transposed.
+    """
     import jax
 
     make = getattr(optax() if hasattr(optax(), peer) else optax().contrib, peer)
 
     def walk(rates: Any, weight_decay: Any, grads: Any) -> Any:
-        if "weight_decay" in inspect.signature(make).parameters:
-            tx = make(lambda count: rates[count], weight_decay=weight_decay, **dict(given))
+        if decays(make):
+            tx = make(lambda count: rates[count], **dict.fromkeys(decays(make), weight_decay), **dict(given))
         else:
             tx = optax().chain(
                 optax().add_decayed_weights(weight_decay), make(lambda count: rates[count], **dict(given))
@@ -258,18 +296,19 @@ def optax_walk(peer: str, given: tuple[tuple[str, Any], ...]) -> Callable[..., A
 
         def step(carry: Any, g: Any) -> Any:
             theta, state = carry
+            g = g.reshape(shape).T
             updates, state = tx.update(g, state, theta)
             theta = optax().apply_updates(theta, updates)
-            return (theta, state), shown(state, theta)
+            return (theta, state), shown(state, theta).T.flatten()
 
-        theta = jax.numpy.full(6, START)
+        theta = jax.numpy.full(shape[::-1], START)
         return jax.lax.scan(step, (theta, tx.init(theta)), grads)[1]
 
     return jax.jit(walk)
 
 
 def by_optax(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
-    walk = optax_walk(case.peer, tuple(case.theirs().items()))
+    walk = optax_walk(case.peer, tuple(case.theirs().items()), case.shape)
     return np.asarray(walk(rates(case.rate, decaying), weight_decay, gradients()))
 
 

@@ -7,7 +7,7 @@ import torch
 
 from steepest import optim
 from steepest.optim.form import facts, native
-from steepest.optim.options import together
+from steepest.optim.options import read_numbers, together
 from steepest.optim.shell import SHELL
 from steepest.rules import rule
 from steepest.rules.own import RESERVED
@@ -50,11 +50,10 @@ def test_a_signatures_defaults_are_the_rules(cls):
     """Save where a flag chooses the rule: momentum is off until it is asked for."""
     written = {name: p.default for name, p in inspect.signature(cls).parameters.items()}
     own = facts(native(cls.forms))
-    for argument, names in together(own, written).items():
-        written |= dict(zip(names, written.pop(argument), strict=True))
     chosen_by = {flag for form in cls.forms for flag in form.flags}
-    for name in (own.keys() & written.keys()) - chosen_by:
-        assert written[name] == own[name].default, name
+    read = read_numbers(facts(cls.forms), written)
+    for name in (own.keys() & read.keys()) - chosen_by:
+        assert read[name] == own[name].default, name
 
 
 def test_a_rule_of_ones_own_cannot_take_a_name_of_the_shell():

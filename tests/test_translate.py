@@ -151,9 +151,8 @@ def written(arguments):
 @pytest.mark.parametrize("seed", range(8))
 def test_pasted_lines_walk_the_path_of_the_source(seed):
     rng = random.Random(seed)
-    every = [
-        c for library in ("torch", "keras", "optax", "tf1", "schedulefree", "steepest") for c in constructors(library)
-    ]
+    libraries = ("torch", "keras", "optax", "tf1", "schedulefree", "steepest")
+    every = [c for library in libraries for c in constructors(library) if c.method != "Muon"]  # which wants matrices
     seen = {"always": 0, "constant": 0, None: 0}
     elsewhere = 0
     for _ in range(90):

@@ -79,6 +79,9 @@ class _Walk:
         self._noise = np.random.default_rng(7).normal(size=(STEPS + 1, len(self._size)))
         self._theta = np.where(np.arange(len(self._size)) % 2, 1.0, 0.0)
         self._theta[4:6] = 1.0
+        if not rule.elementwise:  # its step depends on the rows and columns
+            arrays = (self._size, self._slope, self._noise, self._theta)
+            self._size, self._slope, self._noise, self._theta = (x.reshape(*x.shape[:-1], 2, -1) for x in arrays)
         self._slots = [np.zeros_like(self._theta) + start for start in rule.initial(numbers, self._theta).values()]
         self._memory = dict(rule.memory)
         self._points: list[np.ndarray] = []
@@ -98,7 +101,7 @@ class _Walk:
         constants = bound(t, self._memory)
         self._memory = {name: constants[name] for name in self._memory}
         point = rule.point(rule.gradient_point, self._theta, self._slots, constants)
-        self._points.append(point)
+        self._points.append(point.ravel())
         gradient = self._size * self._noise[t - 1] + self._slope * point
         self._theta, *self._slots = rule.step(self._theta, gradient, self._slots, constants)
 

@@ -66,7 +66,8 @@ def defaults_of(optimizer_class: type[optim.Optimizer], dialect: str) -> dict[st
 def _asked(optimizer_class: type[optim.Optimizer], arguments: Mapping[str, Any]) -> tuple[Rule, dict[str, float], Any]:
     """The rule, all numbers and the group of an optimizer that is made with these arguments."""
     made: Any = optimizer_class
-    optimizer = made([torch.nn.Parameter(torch.zeros(1))], **arguments)
+    matrix = torch.nn.Parameter(torch.zeros(1, 1))  # which every class takes, Muon too
+    optimizer = made([matrix], **arguments)
     group = optimizer.param_groups[0]
     return (*optimizer._read(group), group)
 

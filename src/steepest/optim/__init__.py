@@ -28,7 +28,8 @@ and what all of them have beyond torch's, done in the same pass over memory:
                            `rounding_seed`, the step and the weight's place, so a run can be repeated and continued
     GradScaler             unscaling, and the step left out when a gradient is not finite
 
-`following(rule)` makes the class of a rule of one's own.
+`following(rule)` makes the class of a rule of one's own. A `state_dict` finds its parameters by name where both sides
+were made of named parameters; `by_name` does the same for an optimizer of torch.
 """
 
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ from steepest.optim.beyond import (
     ScheduleFreeSGD,
     Yogi,
 )
+from steepest.optim.by_name import by_name
 from steepest.optim.classes import (
     ASGD,
     SGD,
@@ -64,6 +66,7 @@ from steepest.optim.classes import (
 )
 from steepest.optim.following import following
 from steepest.optim.form import facts
+from steepest.optim.muon import Muon
 from steepest.optim.optimizer import Optimizer
 from steepest.rules import METHODS
 
@@ -81,6 +84,7 @@ __all__ = [
     "Adan",
     "HeavyBall",
     "Lion",
+    "Muon",
     "NAdam",
     "Optimizer",
     "QHAdam",
@@ -91,6 +95,7 @@ __all__ = [
     "ScheduleFreeSGD",
     "Yogi",
     "build",
+    "by_name",
     "following",
     "lr_scheduler",
 ]

@@ -14,6 +14,7 @@ from torch._compile import _disable_dynamo
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from steepest.kernels import state_dtype, storage_dtypes
+from steepest.optim.by_name import by_name
 from steepest.optim.form import Form, choose, facts, native
 from steepest.optim.options import (
     arguments_of,
@@ -120,7 +121,7 @@ class Optimizer(torch.optim.Optimizer):
         beside_the_rule(options)
         chosen = choose(self.forms, options)
         if chosen.dialect != self.forms[0].dialect:
-            refuse_idle(chosen.rule, chosen.dialect, known)
+            refuse_idle(chosen, self.forms, known)
         if chosen.rule.decay == "independent":
             known["initial_lr"] = read_initial_rate(options)
         return chosen.rule, known
@@ -406,7 +407,7 @@ class Optimizer(torch.optim.Optimizer):
             self._refuse_foreign_group(group, defaults)
             # flags that an older version of torch did not save are as this optimizer has them
             flags = {name: value for name, value in defaults.items() if isinstance(value, bool | None)}
-            ours = {name: defaults[name] for name in self._arguments_of_ours if name in defaults}
+            ours = {name: defaults[name] for name in self._arguments_of_ours(defaults) if name in defaults}
             ours |= {name: defaults[name] for name in OPTIONS_OF_OURS if name in defaults and name not in OF_THE_STATE}
             for key, value in {**OPTIONS_OF_OURS, **flags, **ours}.items():
                 group.setdefault(key, value)
@@ -419,7 +420,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _refuse_foreign_group(self, group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         own = native(self.forms)
-        flags = {name for f in own for name in f.flags} - {"decoupled_weight_decay"}  # which torch added late
+        flags = {name for f in own for name in f.flags} - {"decoupled_weight_decay", "adamw"}  # late in torch, or ours
         wanted = dict.fromkeys([*arguments_of(facts(own), defaults), *sorted(flags)])
         missing = [name for name in wanted if name in defaults and name not in group]
         if missing:
@@ -428,15 +429,16 @@ class Optimizer(torch.optim.Optimizer):
                 f"load it into the class that saved it"
             )
 
-    @property
-    def _arguments_of_ours(self) -> set[str]:
+    def _arguments_of_ours(self, defaults: Mapping[str, Any]) -> set[str]:
         """Arguments that only other dialects than the class's own know; a torch.optim state_dict has none of them."""
-        return set(facts(self.forms)) - set(facts(native(self.forms)))
+        every, own = (set(arguments_of(facts(f), defaults)) for f in (self.forms, native(self.forms)))
+        return every - own
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a saved state: this class's own, or its namesake's in torch.optim.
 
-        Raises ValueError, with nothing changed, for a state of another optimizer or of parameters of other shapes.
+        By the parameters' names where both sides have them (`SGD(model.named_parameters())`), else by order. Raises
+        ValueError, with nothing changed, for a state of another optimizer or of parameters of other names or shapes.
         """
         if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
             raise ValueError(
@@ -445,11 +447,13 @@ class Optimizer(torch.optim.Optimizer):
         seen: dict[str, Any] = {}
 
         # a pre-hook of the user's may exchange the dict; this one, registered last, sees what is loaded
-        def see(_: Any, loaded: dict[str, Any]) -> None:
+        def see(_: Any, given: dict[str, Any]) -> dict[str, Any]:
+            loaded = by_name(self, given)
             for value, p in self._saved_tensors(loaded):
                 if value.shape == p.shape and value.dim() and value.dtype.is_floating_point != p.is_floating_point():
                     raise ValueError(f"Invalid state: {_summary(value)} for a parameter of {p.dtype}")
             seen.update(loaded)
+            return loaded
 
         hook = self.register_load_state_dict_pre_hook(see)
         try:

@@ -8,7 +8,7 @@ import torch
 from steepest.names import nearest
 from steepest.optim.form import Form, choose, facts
 from steepest.optim.shell import FLAGS, FLAGS_OR_NONE
-from steepest.rules import Hyperparameter, NotANumber, Rule
+from steepest.rules import Hyperparameter, NotANumber
 from steepest.rules.facts import decay_rate, learning_rate
 
 # arguments that bring several hyperparameters at once
@@ -17,7 +17,11 @@ TOGETHER = {
     "nus": ("nu1", "nu2"),
     "etas": ("etaminus", "etaplus"),
     "step_sizes": ("step_size_min", "step_size_max"),
+    "ns_coefficients": ("ns_a", "ns_b", "ns_c"),
+    "adjust_lr_fn": ("rms_rate",),
 }
+# arguments that are a number or a word for one
+WORDS = {"adjust_lr_fn": {None: 0.0, "original": 0.0, "match_rms_adamw": 0.2}}
 
 # what can happen beside the rule, in the same pass; None leaves it out
 CLIP_NORM = Hyperparameter("clip_norm", 0.0, "largest norm of all gradients together", phrase="clip_norm value")
@@ -94,7 +98,7 @@ def check_flags(options: Mapping[str, Any]) -> None:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together; leave both out")
     if options.get("stochastic_rounding") and options.get("differentiable"):
         raise ValueError("stochastic_rounding and differentiable cannot be together: no derivative leads through it")
-    if options.get("nesterov") and (not options["momentum"] or options["dampening"]):
+    if options.get("nesterov") and "dampening" in options and (not options["momentum"] or options["dampening"]):
         raise ValueError(
             "Nesterov momentum requires a momentum and zero dampening; "
             f"got momentum={options['momentum']}, dampening={options['dampening']}"
@@ -109,16 +113,18 @@ def filled(forms: Sequence[Form], options: Mapping[str, Any], given: Collection[
     known, defaults = facts(forms), chosen.rule.defaults
     own: dict[str, Any] = {name: defaults.get(name, 0.0) for name in known if name not in chosen.flags}
     for argument, names in together(known, options).items():
-        own[argument] = tuple(own.pop(name) for name in names)
+        values = tuple(own.pop(name) for name in names)
+        own[argument] = values[0] if argument in WORDS else values
     return {**options, **{name: value for name, value in own.items() if name in options and name not in given}}
 
 
-def refuse_idle(rule: Rule, dialect: str, given: Mapping[str, float]) -> None:
-    """Refuses a number that the rule would not use; where the class speaks torch's dialect, torch lets it pass."""
-    idle = [name for name, value in given.items() if value and name not in rule.defaults]
+def refuse_idle(chosen: Form, forms: Sequence[Form], given: Mapping[str, float]) -> None:
+    """Refuses a number that its dialect does not use; where the class speaks torch's dialect, torch lets it pass."""
+    used = {name for f in forms if f.dialect == chosen.dialect for name in f.rule.defaults}
+    idle = [name for name, value in given.items() if value and name not in used]
     if idle:
         raise ValueError(
-            f"{idle[0]}={given[idle[0]]:g} has no place in {rule.title} as dialect {dialect!r} has it; "
+            f"{idle[0]}={given[idle[0]]:g} has no place in {chosen.rule.title} as dialect {chosen.dialect!r} has it; "
             f"leave {idle[0]} out or use another dialect"
         )
 
@@ -147,9 +153,22 @@ def together(known: Iterable[str], options: Mapping[str, Any]) -> dict[str, list
 
 
 def _as_many(argument: str, value: Any, names: Sequence[str], known: Mapping[str, Hyperparameter]) -> Sequence[Any]:
+    if argument in WORDS:
+        return [_spoken(argument, value)]
     if isinstance(value, (tuple, list)) and len(value) == len(names):
         return value
     number = {2: "two", 3: "three"}[len(names)]
     example = ", ".join(f"{known[name].default:g}" for name in names)
     allowed = "numbers in [0, 1)" if argument == "betas" else "numbers"
     raise NotANumber(f"Invalid {argument}: {value!r}; {argument} must be {number} {allowed}, as in ({example})")
+
+
+def _spoken(argument: str, value: Any) -> Any:
+    """The number that a word stands for, or the number that stands in its place."""
+    words = WORDS[argument]
+    if value is None or isinstance(value, str):
+        if value not in words:
+            allowed = ", ".join(map(repr, words))
+            raise NotANumber(f"Invalid {argument} value: {value!r}; {argument} is {allowed} or a number")
+        return words[value]
+    return value[0] if isinstance(value, tuple) and len(value) == 1 else value

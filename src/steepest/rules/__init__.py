@@ -29,6 +29,16 @@ from steepest.rules.gradient_descent import GRADIENT_DESCENT
 from steepest.rules.lamb import LAMB, LAMB_UNDECAYED
 from steepest.rules.lion import LION
 from steepest.rules.momentum import MOMENTUM_LECTURE, MOMENTUM_TORCH, NESTEROV_SHIFTED, NESTEROV_TORCH
+from steepest.rules.muon import (
+    MUON,
+    MUON_CORRECTED,
+    MUON_CORRECTED_PLAIN,
+    MUON_PLAIN,
+    MUON_PUBLISHED,
+    MUON_PUBLISHED_PLAIN,
+    MUON_SUM,
+    MUON_SUM_PLAIN,
+)
 from steepest.rules.nadam import NADAM, NADAM_CONSTANT, NADAM_PUBLISHED
 from steepest.rules.nesterov import NESTEROV
 from steepest.rules.own import rule
@@ -101,6 +111,14 @@ RULES: dict[str, Rule] = {
         LAMB,
         LAMB_UNDECAYED,
         LION,
+        MUON,
+        MUON_CORRECTED,
+        MUON_CORRECTED_PLAIN,
+        MUON_PLAIN,
+        MUON_PUBLISHED,
+        MUON_PUBLISHED_PLAIN,
+        MUON_SUM,
+        MUON_SUM_PLAIN,
         NADAM,
         NADAM_CONSTANT,
         NADAM_PUBLISHED,

@@ -5,8 +5,14 @@
     absolute(x)     the magnitude
     maximum(a, b)   the larger one; NaN when either is NaN
     minimum(a, b)   the smaller one; likewise
-    norm(x)         the Euclidean norm of the whole array: only in a rule that is not elementwise
     where(c, a, b)  a where c holds, else b
+
+and, only in a rule that is not elementwise:
+
+    norm(x)                      the Euclidean norm of the whole array
+    addmm(c, a, b, beta, alpha)  beta·c + alpha·ab for matrices, rounded once
+    coarse(x)                    rounded to bfloat16; NumPy, which has none, goes on with the rounded numbers
+    fine(x, like)                back in the other's precision
 
 A tensor is asked for its own method, so nothing here imports torch.
 """
@@ -15,7 +21,7 @@ import math
 
 import numpy as np
 
-__all__ = ["absolute", "maximum", "minimum", "norm", "sign", "sqrt", "where"]
+__all__ = ["absolute", "addmm", "coarse", "fine", "maximum", "minimum", "norm", "sign", "sqrt", "where"]
 
 
 def _is_number(x):
@@ -61,7 +67,27 @@ def minimum(a, b):
 
 def norm(x):
     """√Σx² over all elements."""
-    return abs(x) if _is_number(x) else sqrt((x * x).sum())
+    if _is_number(x):
+        return abs(x)
+    return x.norm() if hasattr(x, "norm") else sqrt((x * x).sum())
+
+
+def addmm(c, a, b, beta, alpha):
+    """beta·c + alpha·ab for matrices."""
+    return c.addmm(a, b, beta=beta, alpha=alpha) if hasattr(c, "addmm") else beta * c + alpha * (a @ b)
+
+
+def coarse(x):
+    """The matrix in bfloat16; a NumPy array rounded to its eight bits."""
+    if hasattr(x, "bfloat16"):
+        return x.bfloat16()
+    fraction, exponent = np.frexp(x)
+    return np.ldexp(np.round(fraction * 256) / 256, exponent)
+
+
+def fine(x, like):
+    """The matrix in the precision of another."""
+    return x.to(like.dtype) if hasattr(x, "bfloat16") else x
 
 
 def where(condition, a, b):
