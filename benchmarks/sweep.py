@@ -1,22 +1,36 @@
 """A sweep of learning rates: many trials at once against the same trials one after the other, and against JAX.
 
-    python benchmarks/sweep.py [--models softmax,network,tanh] [--members 72] [--repeats 20] [--whole]
+    python benchmarks/sweep.py [--models softmax,network,tanh] [--members 72] [--repeats 10] [--part 1] [--steps-only]
 
-Microseconds a step and model, all contenders in turn within one run, all on as many threads as torch takes:
+Microseconds a step and model, all contenders in turn within one run, on one core, as a process of a race has it:
 
     plain     a loop in PyTorch for each model by itself, torch's fused optimizers where there are some
     stacked   steepest: one program for all members, eight rules in one stack
-    jax       JAX with optax, vmapped over as many members and scanned over the steps; Adam for all (if installed)
+    jax       JAX with optax, vmapped over as many members of the same rules and scanned over the steps (if installed)
     limit     the matrix products alone, and a copy of as many bytes as the rules read and write
 
---whole also runs all of it from beginning to end, evaluation included, in processes as a race does.
+Then the whole sweep on all cores, evaluation and start included, as a race does it: 72 trials on one seed, then 8 on
+each of 5 fresh seeds; all passes of the default race for the softmax regression, a part of them for the others. Seconds
+by the clock on the wall, and those that processors were busy, which other programs disturb less. The plain loop is
+extrapolated from 40 steps of each method and 5 evaluations. --part 0.1 makes all runs a tenth as long.
 """
 
 import argparse
+import importlib.util
+import math
+import os
+import resource
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
+import joblib
+import numpy as np
 import torch
 from torch import nn
 from turns import machine, medians
@@ -25,8 +39,11 @@ from steepest.stopping import criteria
 from steepest.study import CONTENDERS
 from steepest.study.workers import results
 from steepest.trial import Trial
+from steepest.trial.alone import first_model as first_model
+from steepest.trial.batches import Batches
+from steepest.trial.judge import pieces
 from steepest.trial.stacked import Stacked
-from steepest.workloads import Data, Split, Workload
+from steepest.workloads import WORKLOADS, Workload, accuracy
 
 METHODS = ("sgd", "sgd-linear", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam")
 MODELS = {
@@ -46,6 +63,9 @@ PLAIN = {
 }
 ARRAYS = (3, 3, 5, 6, 5, 5, 7, 7)  # read or written by each rule in a step
 STEPS_OF_A_SCAN = 10
+PASSES = {"softmax": (4, 10), "network": (0.5, 1), "tanh": (0.25, 0.5)}  # of a tuning run, and of a final one
+TUNED, SEEDS = 9, 5
+CORES = joblib.cpu_count()
 
 
 def network(widths, activation):
@@ -56,21 +76,9 @@ def network(widths, activation):
     return nn.Sequential(*layers[:-1])
 
 
-def noise():
-    """As many examples as MNIST has, of the same shape."""
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.rand(70_000, 784, generator=generator)
-    targets = torch.randint(10, (70_000,), generator=generator)
-    splits = Split(inputs, targets)
-    return Data(splits[:50_000], splits[50_000:60_000], splits[60_000:])
-
-
-DATA = noise()
-
-
 def data():
-    """Loaded once."""
-    return DATA
+    """MNIST as it is raced."""
+    return WORKLOADS["mnist-softmax"].data()
 
 
 def trials(name, members, until="steps=1000000"):
@@ -116,47 +124,23 @@ def stacked(name, members):
 
 
 def jax_scan(name, members):
-    """Ten steps of all members in JAX; None where it is not installed."""
+    """Ten steps of all members in JAX, one rule for all; None where it is not installed."""
     try:
         import jax
-        import optax
+        from in_jax import advance, start
         from jax import numpy as jnp
     except ImportError:
         return None
     widths, activation, batch = MODELS[name]
     function = jax.nn.relu if activation is nn.ReLU else jnp.tanh
-    model = network(widths, activation)
-    start = [jnp.asarray(p.detach().numpy()) for p in model.parameters()]
-    rule = optax.scale_by_adam()
-
-    def loss(params, x, y):
-        for k in range(0, len(params), 2):
-            x = x @ params[k].T + params[k + 1]
-            x = function(x) if k + 2 < len(params) else x
-        return optax.softmax_cross_entropy_with_integer_labels(x, y).mean()
-
-    def one(params, state, rate, x, y):
-        value, gradients = jax.value_and_grad(loss)(params, x, y)
-        updates, state = rule.update(gradients, state)
-        return [p - rate * u for p, u in zip(params, updates, strict=True)], state, value
-
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def scan(params, state, inputs, targets):
-        def step(carry, rows):
-            params, state, value = jax.vmap(one, in_axes=(0, 0, 0, None, None))(*carry, rates, *rows)
-            return (params, state), value
-
-        return jax.lax.scan(step, (params, state), (inputs, targets))
-
-    params = [jnp.tile(p, (members, *[1] * p.ndim)) for p in start]
-    rates = jnp.logspace(-5, -1, members)
-    held = [params, jax.vmap(rule.init)(params)]
-    train = data().train
-    inputs = jnp.asarray(train.inputs[: batch * STEPS_OF_A_SCAN].reshape(STEPS_OF_A_SCAN, batch, -1).numpy())
-    targets = jnp.asarray(train.targets[: batch * STEPS_OF_A_SCAN].reshape(STEPS_OF_A_SCAN, batch).numpy())
+    params = [p.detach().numpy() for p in network(widths, activation).parameters()]
+    held = [start(params, dict.fromkeys(METHODS, members // len(METHODS)))]
+    rates = dict.fromkeys(METHODS, jnp.logspace(-5, -1, members // len(METHODS)))
+    inputs, targets = (jnp.asarray(x.numpy()) for x in (data().train.inputs, data().train.targets))
+    rows = jnp.asarray(torch.randperm(len(targets))[: batch * STEPS_OF_A_SCAN].reshape(-1, batch).numpy())
 
     def steps():
-        held[:], values = scan(*held, inputs, targets)
+        held[0], values = advance(function, held[0], rates, 1e6, inputs, targets, rows)
         values.block_until_ready()
 
     return steps
@@ -190,12 +174,131 @@ def limit(name, members):
     return run
 
 
-def whole(name, members, steps):
-    """Seconds of the sweep in processes, from the first trial to the last result."""
-    started = time.perf_counter()
-    count = sum(1 for _ in results(trials(name, members, f"steps={steps}")))
-    seconds = time.perf_counter() - started
-    print(f"{'':8} whole sweep of {count} trials, {steps} steps each, evaluation included: {seconds:.1f} s")
+def steps_of(trial):
+    """Its budget."""
+    return Batches.of(trial).budget
+
+
+def sweep(name, part):
+    """All trials of a race, or of a part of it: 9 rates of each method, then 5 fresh seeds."""
+    tuning, final = (part * passes for passes in PASSES[name])
+    found = trials(name, TUNED * len(METHODS), f"passes={tuning}")
+    for seed in range(1, SEEDS + 1):
+        found += [replace(t, seed=seed, final=True) for t in trials(name, len(METHODS), f"passes={final}")]
+    return found
+
+
+def by_seed(name, part):
+    """The trials that share seed and batches."""
+    groups = {}
+    for trial in sweep(name, part):
+        groups.setdefault(trial.seed, []).append(trial)
+    return groups
+
+
+def whole_stacked(name, part, jobs=CORES):
+    """Seconds of the sweep in processes as a race runs it, wall and processor, and the mean test accuracy."""
+    wall, busy = time.perf_counter(), processor()
+    accuracies = []
+    for phase in (False, True):
+        found = results([trial for trial in sweep(name, part) if trial.final == phase], jobs)
+        accuracies = [result.test_acc for _, result in found]
+    joblib.externals.loky.get_reusable_executor().shutdown()  # so that the children's time is known
+    return time.perf_counter() - wall, processor() - busy, sum(accuracies) / len(accuracies)
+
+
+def processor():
+    """Seconds that this process and its finished children have computed."""
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in spent)
+
+
+def whole_jax(name, part):
+    """The same of JAX, in a process of its own with all cores; None where it is not installed."""
+    if importlib.util.find_spec("optax") is None:
+        return None
+    script = Path(__file__).with_name("in_jax.py")
+    done = subprocess.run([sys.executable, script, name, str(part)], stdout=subprocess.PIPE, text=True, check=True)
+    return tuple(map(float, done.stdout.split()))
+
+
+def whole_plain(name, part):
+    """Seconds of the plain loop, wall and processor, extrapolated from a few steps of each method."""
+    step, judged = plain(name), network(*MODELS[name][:2])
+    examples = data().validation
+
+    @torch.no_grad()
+    def judge():
+        for piece, _ in pieces(examples):
+            outputs = judged(piece.inputs)
+            nn.functional.cross_entropy(outputs, piece.targets).item()
+            accuracy(outputs, piece.targets).item()
+
+    a_step, an_example = (measured(f, n) / of for f, n, of in ((step, 40, len(METHODS)), (judge, 5, len(examples))))
+    steps = sum(map(steps_of, sweep(name, part)))
+    seen = sum(map(examples_judged, sweep(name, part)))
+    return tuple(steps * a_step + seen * an_example)
+
+
+def examples_judged(trial):
+    """How many examples a run is judged on: at the end of each pass, and at its own."""
+    train, validation, test = map(len, data().splits.values())
+    passes = math.ceil(steps_of(trial) / Batches.of(trial).a_pass)
+    return (passes + 2) * validation + train + test * trial.final
+
+
+def measured(function, times):
+    """Seconds of a call, wall and processor."""
+    for _ in range(3):
+        function()
+    wall, busy = time.perf_counter(), time.process_time()
+    for _ in range(times):
+        function()
+    return np.array([time.perf_counter() - wall, time.process_time() - busy]) / times
+
+
+@contextmanager
+def one_core():
+    """Inside, all threads share one core, and torch uses one."""
+    cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
+    os.sched_setaffinity(0, {min(cores)})
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    os.sched_setaffinity(0, cores)
+
+
+def show_steps(name, members, repeats):
+    """A step of each way in turn; returns the limit in microseconds."""
+    ways = {
+        "plain": plain(name),
+        "stacked": stacked(name, members),
+        "jax": jax_scan(name, members),
+        "limit": limit(name, members),
+    }
+    of = {"plain": len(METHODS), "stacked": members, "jax": members * STEPS_OF_A_SCAN, "limit": members}
+    found = medians({way: step for way, step in ways.items() if step}, repeats)
+    us = {way: 1e6 * seconds / of[way] for way, seconds in found.items()}
+    times = "  ".join(f"{way} {value:7.1f}" for way, value in us.items())
+    against = "".join(f"   {way}/stacked {us[way] / us['stacked']:.2f}" for way in us if way != "stacked")
+    print(f"{name:8} step   µs  {times}{against}", flush=True)
+    return us["limit"]
+
+
+def show_whole(name, limit_us, part):
+    """The sweep from its first trial to its last result, evaluation included."""
+    count = sum(map(steps_of, sweep(name, part)))
+    ways = {"plain": whole_plain(name, part), "stacked": whole_stacked(name, part), "jax": whole_jax(name, part)}
+    ways = {way: found for way, found in ways.items() if found}
+    for place, clock in enumerate(("wall", "processor")):
+        times = "  ".join(f"{way} {found[place]:7.1f}" for way, found in ways.items())
+        ours = ways["stacked"][place]
+        against = "".join(f"   {way}/stacked {ways[way][place] / ours:.2f}" for way in ("plain", "jax") if way in ways)
+        floor = 1e-6 * limit_us * count / (CORES if clock == "wall" else 1)
+        print(f"{'':8} {clock:9} s  {times}{against}   limit/stacked {floor / ours:.2f}", flush=True)
+    accuracies = "  ".join(f"{way} {100 * found[2]:.2f} %" for way, found in ways.items() if len(found) > 2)
+    tuning, final = (part * passes for passes in PASSES[name])
+    print(f"{'':8} 72 runs of {tuning:g} passes and 40 of {final:g}: {count} steps; mean test accuracy: {accuracies}")
 
 
 def main():
@@ -203,30 +306,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--members", type=int, default=72)
-    parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--part", type=float, default=1.0)
+    parser.add_argument("--steps-only", action="store_true")
     arguments = parser.parse_args()
     print(machine())
     for name in arguments.models.split(","):
-        members = arguments.members
-        steps = {
-            "plain": plain(name),
-            "stacked": stacked(name, members),
-            "jax": jax_scan(name, members),
-            "limit": limit(name, members),
-        }
-        of = {"plain": len(METHODS), "stacked": members, "jax": members * STEPS_OF_A_SCAN, "limit": members}
-        found = medians({way: step for way, step in steps.items() if step}, arguments.repeats)
-        us = {way: 1e6 * seconds / of[way] for way, seconds in found.items()}
-        times = "  ".join(f"{way} {value:7.1f}" for way, value in us.items())
-        against = f"   jax/stacked {us['jax'] / us['stacked']:.2f}" if "jax" in us else ""
-        print(
-            f"{name:8} {times}   plain/stacked {us['plain'] / us['stacked']:.2f}{against}"
-            f"   limit/stacked {us['limit'] / us['stacked']:.2f}",
-            flush=True,
-        )
-        if arguments.whole:
-            whole(name, members, steps=391)
+        with one_core():
+            limit_us = show_steps(name, arguments.members, arguments.repeats)
+        if not arguments.steps_only:
+            show_whole(name, limit_us, arguments.part)
 
 
 if __name__ == "__main__":

@@ -100,11 +100,12 @@ def test_every_rule_has_its_place_in_a_stack(workload, batch_size):
         assert_close(result, run(trial), rel)
 
 
-def test_pieces_of_a_large_batch_add_up(monkeypatch):
+@pytest.mark.parametrize(("workload", "rel"), [(LINE, 1e-9), (SMALL, 1e-4)], ids=["line", "small"])
+def test_pieces_of_a_large_batch_add_up(monkeypatch, workload, rel):
     monkeypatch.setattr("steepest.trial.judge.pieces.__defaults__", (7,))
-    trials = trials_on(LINE, batch_size=None)
+    trials = trials_on(workload, batch_size=None, methods=["sgd", "adam"])
     for trial, result in zip(trials, together(trials), strict=True):
-        assert_close(result, run(trial), 1e-9)
+        assert_close(result, run(trial), rel)
 
 
 # ------------------------------------------------------------------------------------------------- the models it takes
