@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset, TensorDataset
 
 import steepest
 from steepest.cli import main
-from steepest.workloads import WORKLOADS, workload
+from steepest.workloads import WORKLOADS, splitting, workload
 from steepest.workloads.own import check
 from steepest.workloads.splitting import as_data
 
@@ -150,6 +150,31 @@ def test_a_files_workload_travels_to_another_process_with_its_data(tmp_path):
     with pytest.raises(ValueError, match="mine.py has changed since the race began"):
         pickle.loads(held)
     assert workload(str(file)).fingerprint() != found.fingerprint()
+
+
+def test_two_workloads_of_one_command_need_two_names(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place in ("one", "two"):
+        tmp_path.joinpath(place).mkdir()
+        tmp_path.joinpath(place, "mine.py").write_text(SOUND)
+    assert main(["race", "one/mine.py", "two/mine.py"]) == 2
+    assert "two workloads are called 'mine'; name one otherwise" in capsys.readouterr().err
+    assert not list(tmp_path.glob("steepest-race*"))
+
+
+def test_a_dataset_that_does_not_fit_into_memory_is_told_before_it_has_filled_it(monkeypatch):
+    monkeypatch.setattr(splitting, "_memory", lambda: 2 * 16 * 10 + 1)
+    examples = [(torch.zeros(2), torch.zeros(2)) for _ in range(12)]  # of 16 bytes
+
+    class Listed(Dataset):
+        def __len__(self):
+            return len(examples)
+
+        def __getitem__(self, i):
+            return examples[i]
+
+    with pytest.raises(ValueError, match="read into memory as a whole, and 11 examples already take half of it"):
+        as_data(Listed())
 
 
 def test_the_same_file_has_the_same_data_each_time(tmp_path):

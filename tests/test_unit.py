@@ -86,6 +86,12 @@ def test_what_shares_seed_and_batches_trains_together():
     assert [t.key for u in units for t in u.trials] == [t.key for t in (*TRIALS, *others)]
 
 
+def test_two_workloads_of_one_name_are_two():
+    other = replace(SMALL_DROPOUT, build=SMALL.build)
+    units = decide([*TRIALS, *(replace(trial, workload=other) for trial in TRIALS)])
+    assert [{trial.workload for trial in unit.trials} for unit in units] == [{SMALL_DROPOUT}, {other}]
+
+
 def test_the_work_is_spread_over_the_processes():
     units = decide(TRIALS, jobs=2)
     assert [len(u.trials) for u in units] == [3, 3]

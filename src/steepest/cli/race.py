@@ -96,6 +96,9 @@ def race(
     who = DEFAULT if optimizers is None else asked(optimizers)
     names = list(dict.fromkeys(workloads or ["mnist"]))
     studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
+    called = [study.folder for study in studies]
+    if twice := next((s.workload.name for s in studies if called.count(s.folder) > 1), None):
+        raise ValueError(f"two workloads are called {twice!r}; name one otherwise, with steepest.workload(…, name=…)")
     found, parent = {}, _parent(studies, out)
     for study in studies:
         folder = out_folder(parent / study.folder if len(studies) > 1 else parent)

@@ -47,7 +47,7 @@ def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
         for group in groups.values():
             rules, others = _parted(group)
             units += [Unit((trial,), ALONE, why) for trial, why in others]
-            kind = (group[0].workload.name, group[0].batch_size)
+            kind = (group[0].workload, group[0].batch_size)
             if len(rules) > 1 and kind not in ways:
                 ways[kind] = _way(rules)
             way, why = ways[kind] if len(rules) > 1 else (ALONE, NO_COMPANY)
@@ -67,7 +67,7 @@ def recall(trials: Iterable[Trial], decisions: Iterable[Mapping[str, Any]]) -> l
 
 
 def _shared(trial: Trial) -> tuple[Any, ...]:
-    return (trial.workload.name, trial.seed, trial.batch_size, trial.until, trial.final)
+    return (trial.workload, trial.seed, trial.batch_size, trial.until, trial.final)
 
 
 def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]]]:

@@ -97,7 +97,10 @@ def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
         targets.append(y)
         size += x.nbytes + y.nbytes
         if size > limit:
-            raise ValueError(f"{about} does not fit into half of the memory; race on a part of it")
+            raise ValueError(
+                f"{about} is read into memory as a whole, and {len(inputs)} examples already take half of it "
+                f"({size / 2**30:.3g} GiB); race on a part, such as torch.utils.data.Subset(dataset, range(10_000))"
+            )
     if not inputs:
         raise ValueError(f"{about} has no examples")
     if len({x.shape for x in inputs}) > 1:
