@@ -16,6 +16,9 @@ Each class of `steepest.optim` follows, under `dialect=`, the form of a method t
 and its defaults. An argument that is given always wins, and arguments keep torch's names. How near each form is to the
 library itself is on [the page of agreement](agreement.md). `make docs` writes this page from the rules.
 
+Defaults under "paper" are compared with no library, the schedule-free classes apart: where a paper names none they are
+the class's own, and the others were not checked against the papers' text. Read the reference before you rely on one.
+
 The letters are the field's: θ the weights, g the gradient, t the step from 1, ε the learning rate (`lr`), δ the small
 constant (`eps`), δ₀ the one inside the root (`eps_root`), α momentum, τ dampening, ρ decay rates (`alpha`, `rho`,
 `betas`), λ weight decay.
