@@ -1,5 +1,6 @@
 """The race and the list as a person meets them on the command line."""
 
+import io
 import json
 import os
 import signal
@@ -10,14 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from small import LINE, SMALL
 from steepest import report
 from steepest.cli import main
-from steepest.cli.race_progress import Clock
+from steepest.cli.race_progress import Clock, _table
 from steepest.rules import METHODS
 from steepest.schedules import SCHEDULES
-from steepest.study import budget, read
+from steepest.study import Journal, budget, read
 from steepest.study import race as run_race
 from steepest.study.protocol import RATES, SEEDS, Status, called_for, plan
 from steepest.workloads import WORKLOADS, Data, workload
@@ -228,3 +230,14 @@ def test_a_metric_that_is_no_share_is_no_percentage(tiny, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert "%" not in out + err
     assert "metric" in out
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_live_table_names_every_contender_in_any_width(width):
+    names = ["adam", "sgd:momentum=0.9,schedule=linear", "torch.optim.AdamW:weight_decay=0.1"]
+    study = plan(SMALL, names, rates=9)
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(_table(Status(study, Journal(Path(), {}), called_for(study, [])), width))
+    lines = console.export_text().splitlines()
+    assert "".join(names) in "".join(line.split("·")[0].strip() for line in (lines[4:])).replace(" ", "")
+    assert "…" not in "".join(lines)

@@ -27,6 +27,7 @@ Watch = Callable[[Status], None]
 LEGEND = (("●", "green", "done"), ("◆", "bold green", "best"), ("×", "red", "diverged"), ("·", "dim", "to come"))
 DONE, BEST, DIVERGED, TO_COME = ((sign, style) for sign, style, _ in LEGEND)
 RUNS_BEFORE_AN_ESTIMATE = 4
+ROOMY = 75  # columns
 
 
 @contextmanager
@@ -166,22 +167,25 @@ def _live_table(console: Console, clock: Clock) -> Iterator[Watch]:
 
     def watch(status: Status) -> None:
         clock.look(status)
-        table[:] = [_table(status), _legend(status)]
+        table[:] = [_table(status, console.width), _legend(status)]
 
     with Live(get_renderable=screen, console=console, refresh_per_second=1, transient=True):
         yield watch
 
 
-def _table(status: Status) -> Table:
+def _table(status: Status, width: int) -> Table:
+    """A row a contender; a narrow terminal goes without the last column, and without room between the signs."""
+    gap = " " if width >= ROOMY else ""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=_title(status), title_justify="left")
-    table.add_column("contender", overflow="fold")
+    table.add_column("contender", overflow="fold", min_width=10)
     table.add_column("values tried", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
     table.add_column("validation", justify="right", no_wrap=True)
     table.add_column("final runs", no_wrap=True)
-    table.add_column("ms a step", justify="right", no_wrap=True)
+    if gap:
+        table.add_column("ms a step", justify="right", no_wrap=True)
     for contender in status.study.contenders:
-        table.add_row(*_row(status, contender))
+        table.add_row(*_row(status, contender, gap)[: len(table.columns)])
     return table
 
 
@@ -189,7 +193,7 @@ def _title(status: Status) -> Text:
     return Text(f"Racing on {status.study.workload.title}, batch {status.study.batch_size}", style="bold")
 
 
-def _row(status: Status, contender: Contender) -> list[str | Text]:
+def _row(status: Status, contender: Contender, gap: str) -> list[str | Text]:
     done = {run["key"]: run for run in status.journal.runs if run["contender"] == contender.name}
     own = [trial for trial in status.trials if trial.contender == contender.name]
     tuning = sorted((t for t in own if not t.final), key=lambda trial: trial.hyperparameters[contender.tunes])
@@ -199,21 +203,21 @@ def _row(status: Status, contender: Contender) -> list[str | Text]:
     letter = "" if contender.tunes == "lr" else f"{words.LETTERS.get(contender.tunes, contender.tunes)} "
     return [
         Text(contender.name),
-        _signs(tuning, done, best),
+        _signs(tuning, done, best, gap),
         f"{letter}{best['hyperparameters'][contender.tunes]:g}" if best else "",
         words.metric(best["val_acc"], shares(status.journal.runs)) if best else "",
-        _signs(finals, done, None) if finals else Text("· " * status.study.seeds, style="dim"),
+        _signs(finals, done, None, gap) if finals else Text(f"·{gap}" * status.study.seeds, style="dim"),
         f"{min(run['ms_per_step'] for run in done.values()):.3g}" if done else "",
     ]
 
 
-def _signs(trials: list[Trial], done: dict[str, Run], best: Run | None) -> Text:
+def _signs(trials: list[Trial], done: dict[str, Run], best: Run | None, gap: str) -> Text:
     """A sign for each trial, in order; a count where there are too many."""
     text = Text()
     for trial in trials:
         run = done.get(trial.key)
         sign = TO_COME if run is None else DIVERGED if run["diverged"] else BEST if run is best else DONE
-        text.append(*sign).append(" ")
+        text.append(*sign).append(gap)
     if len(trials) > 12:
         return Text(f"{sum(trial.key in done for trial in trials)} of {len(trials)}")
     return text

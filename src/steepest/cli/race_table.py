@@ -18,7 +18,7 @@ def result_table(rows: Sequence[Row], width: int = ROOMY, shares: bool = True) -
     metric, estimate = ("accuracy %", _percent) if shares else ("metric", _number)
     space = 1 if width >= ROOMY else 0
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, space, 0, 0), header_style="bold")
-    table.add_column("contender", overflow="fold")
+    table.add_column("contender", overflow="fold", min_width=10)
     for title in (
         f"test\n{metric}",
         f"validation\n{metric}",
