@@ -187,6 +187,9 @@ def leads_elsewhere(call, recipe, to):
     """Where translate gives no line, the numbers alone indeed do not do; False where they cannot even be tried."""
     if recipe.arguments.get("clip_norm") or recipe.arguments.get("maximize"):
         return False
+    refused = {name for c in constructors(to) if c.method == recipe.constructor.method for name in c.positive}
+    if any(recipe.followed.numbers[name] == 0 for name in refused):  # the library refuses 0, whatever the rule does
+        return False
     line = same_numbers(recipe, to)
     try:
         there = path(line)
@@ -229,6 +232,7 @@ def test_conversions_that_are_known(call, to, line, holds):
         ("torch.optim.Adam(p, weight_decay=0.1, eps=0)", "keras", "how weight decay enters"),
         ("torch.optim.SGD(p, 0.1, 0.9, dampening=0.9)", "keras", "dampening"),
         ("optax.amsgrad(0.1)", "torch", "max"),
+        ("optax.lion(0.1, b1=0.0)", "keras", "has no argument for beta1=0"),
         ("optax.adam(0.1, eps_root=1e-8)", "torch", "the constant inside the root"),
         ("keras.optimizers.Adam(0.1, clipnorm=1.0)", "torch", "clipnorm clips each weight"),
         ("keras.optimizers.Adam(0.1, clipvalue=1.0)", "steepest", "clipvalue"),
@@ -428,7 +432,17 @@ def test_random_text_is_refused_or_read():
 )
 def test_constants_that_are_read(text, value):
     assert read_call(f"a.b({text}, c={text})").positional == (value,)
-    assert read_call(f"opt = a.b(c={text})").keywords == {"c": value}
+    for target in ("opt", "self.opt", "opt: Optimizer"):
+        assert read_call(f"{target} = a.b(c={text})").keywords == {"c": value}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["net.parameters()", "params", "list(net.parameters())", "filter(lambda p: p.requires_grad, net.parameters())"],
+)
+def test_parameters_are_kept_as_they_were_written(parameters):
+    answer = translate(f"torch.optim.Adam({parameters}, lr=0.1)", to="steepest")
+    assert answer.line == f"steepest.optim.Adam({parameters}, lr=0.1)"
 
 
 def test_errors_name_the_character():

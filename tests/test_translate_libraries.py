@@ -122,6 +122,15 @@ def walked(line):
         ("torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, weight_decay=0.1, maximize=True)", "optax"),
         ("torch.optim.Adamax(model.parameters(), 0.01)", "optax"),
         ("steepest.optim.Adam(model.parameters(), 0.01, dialect='lecture')", "optax"),
+        # where terms vanish, two forms are one
+        ("keras.optimizers.SGD(0.01, momentum=0.0, nesterov=True, weight_decay=0.1)", "torch"),
+        ("torch.optim.SGD(model.parameters(), 0.01, momentum=0, weight_decay=0.1)", "keras"),
+        ("keras.optimizers.RMSprop(0.01, rho=0.0, epsilon=0.0)", "torch"),
+        ("keras.optimizers.Adam(0.01, beta_1=0.0, beta_2=0.0, epsilon=0.0)", "torch"),
+        ("keras.optimizers.AdamW(0.01, beta_2=0.9, epsilon=0.0, weight_decay=0.5)", "torch"),
+        ("optax.adam(0.01, b1=0.0, b2=0.9, eps=0.0, eps_root=0.0)", "keras"),
+        ("torch.optim.Adamax(model.parameters(), 0.01, betas=(0.0, 0.5), eps=0.0)", "keras"),
+        ("optax.lion(0.01, b1=0.5, b2=0.0, weight_decay=0.5)", "keras"),
         ("steepest.optim.SGD(model.parameters(), 0.01, momentum=0.9, dialect='lecture')", "keras"),
     ],
 )

@@ -47,12 +47,12 @@ class Expression:
 
     @property
     def is_parameters(self) -> bool:
-        """Whether this can be a model's parameters: a name or a method of one, not a list of groups."""
-        return bool(re.fullmatch(r"[^\W\d][\w.]*(\(\))?", self.text))
+        """Whether this can be a model's parameters: a name, a method of one, or those that pass a filter; no groups."""
+        return bool(re.fullmatch(r"[^\W\d][\w.]*(\(\))?|list\([\w.]+\(\)\)|filter\(.*\)", self.text))
 
 
 def read_call(text: str) -> Call:
-    """The call in a line of Python; `name = call(...)` is read as well.
+    """The call in a line of Python; `name = call(...)` and `self.name = call(...)` are read as well.
 
     Arguments are numbers, also of simple arithmetic as 1e-3*2, True, False, None, strings and tuples. Whatever else an
     argument says is kept as text, for the caller to allow or refuse.
@@ -98,7 +98,9 @@ def _parsed(source: str) -> ast.AST:
     if len(body) != 1:
         raise ValueError(f"{len(body)} statements in {_short(source)}; wanted is one call")
     statement = body[0]
-    if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+    named = all(isinstance(target, ast.Name | ast.Attribute) for target in targets)
+    if isinstance(statement, ast.Assign | ast.AnnAssign) and named and statement.value:
         return statement.value
     return statement.value if isinstance(statement, ast.Expr) else statement
 

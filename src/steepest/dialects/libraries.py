@@ -170,6 +170,7 @@ class Constructor:
     required    those without a default
     fixed       what the library's name itself says, in our arguments
     says        arguments of the library that must have these values for it, in its own words
+    positive    our hyperparameters for which the library refuses 0, or divides by it
     """
 
     library: str
@@ -180,6 +181,7 @@ class Constructor:
     required: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     says: Mapping[str, Any] = field(default_factory=dict)
+    positive: tuple[str, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -198,6 +200,7 @@ def row(
     parameters: str,
     dialect: str = "",
     says: Mapping[str, Any] | None = None,
+    positive: tuple[str, ...] = (),
     **fixed: Any,
 ) -> Constructor:
     """A row of the table: `"learning_rate:lr! momentum"` is an argument of another name and must be given."""
@@ -207,7 +210,7 @@ def row(
         read[theirs] = ours if colon else theirs
         if word.endswith("!"):
             required.append(theirs)
-    return Constructor(library, name, method, dialect or library, read, tuple(required), fixed, says or {})
+    return Constructor(library, name, method, dialect or library, read, tuple(required), fixed, says or {}, positive)
 
 
 ROWS = (
@@ -219,7 +222,7 @@ ROWS = (
     row("keras", "Adagrad", "Adagrad", "learning_rate:lr initial_accumulator_value epsilon:eps " + KERAS_REST),
     row("keras", "Adamax", "Adamax", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
     row("keras", "Nadam", "NAdam", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
-    row("keras", "Lion", "Lion", f"learning_rate:lr beta_1:beta1 beta_2:beta2 {KERAS_REST}"),
+    row("keras", "Lion", "Lion", f"learning_rate:lr beta_1:beta1 beta_2:beta2 {KERAS_REST}", positive=("beta1",)),
     row("keras", "Lamb", "LAMB", f"learning_rate:lr {KERAS_MOMENTS} {KERAS_REST}"),
     row("keras", "legacy.SGD", "SGD", f"learning_rate:lr momentum nesterov {LEGACY_REST}"),
     row("keras", "legacy.Adam", "Adam", f"learning_rate:lr {KERAS_MOMENTS} amsgrad {LEGACY_REST}"),
@@ -272,12 +275,14 @@ ROWS = (
         "contrib.schedule_free_sgd",
         "ScheduleFreeSGD",
         "learning_rate:lr warmup_steps: b1:momentum weight_decay weight_lr_power: state_dtype:",
+        positive=("momentum",),
     ),
     row(
         "optax",
         "contrib.schedule_free_adamw",
         "ScheduleFreeAdamW",
         "learning_rate:lr warmup_steps: b1:beta1 b2:beta2 eps weight_decay weight_lr_power: state_dtype:",
+        positive=("beta1",),
     ),
     row(
         "schedulefree",

@@ -253,7 +253,9 @@ def _line(
     rule: Rule,
     source: Followed,
 ) -> str | None:
-    """The constructor's call with these numbers; None when it has no argument for one of them."""
+    """The constructor's call with these numbers; None when it has no argument for one of them, or refuses it."""
+    if any(not numbers.get(name, 1.0) for name in constructor.positive):
+        return None
     wanted = {**numbers, **{name: True for name, on in flags.items() if on}}
     if constructor.library != "optax":
         wanted |= source.beside
@@ -326,7 +328,8 @@ def _unsayable(constructor: Constructor, source: Followed) -> list[str]:
     defaults = followed(constructor.method, known).numbers
     sayable = set(constructor.parameters.values())
     sayable |= {name for names in tuples(constructor.optimizer_class).values() for name in names}
-    return [f"{n}={v:g}" for n, v in source.numbers.items() if n not in sayable and v != defaults.get(n, 0.0)]
+    refused = [f"{n}=0" for n in constructor.positive if source.numbers.get(n) == 0]
+    return refused + [f"{n}={v:g}" for n, v in source.numbers.items() if n not in sayable and v != defaults.get(n, 0.0)]
 
 
 def _differing(one: Rule, other: Rule) -> tuple[list[str], list[str]]:
