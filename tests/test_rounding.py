@@ -364,3 +364,26 @@ def test_what_cannot_be_is_refused():
         optim.Adam(model(), stochastic_rounding="yes")
     with pytest.raises(ValueError, match=r"float16; convert it with \.bfloat16"):
         make("Adam", model(torch.float16))
+
+
+# ----------------------------------------------------------------------------------------------------------- to nearest
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_it_ties_go_to_even(way):
+    p = torch.nn.Parameter(torch.tensor([1.0, 1.0 + 2**-7, -1.0 - 2**-7] * 7, dtype=BF16))
+    p.grad = torch.tensor([-1.0, -1.0, 1.0] * 7, dtype=BF16)
+    with prefer(way):
+        optim.SGD([p], lr=2**-8).step()  # half the distance to the neighbour
+    assert p.tolist() == [1.0, 1.0 + 2**-6, -1.0 - 2**-6] * 7
+
+
+@pytest.mark.parametrize("stochastic", [False, True])
+def test_a_nan_whose_bits_would_overflow_stays_nan(stochastic):
+    p = torch.nn.Parameter(torch.ones(40, dtype=BF16))
+    optimizer = optim.SGD([p], lr=1.0, momentum=0.5, stochastic_rounding=stochastic)
+    for _ in range(2):
+        p.grad = torch.ones_like(p)
+        optimizer.step()
+        optimizer.state[p]["momentum_buffer"].view(torch.int32).fill_(0x7FFFFFFF)
+    assert p.isnan().all()
