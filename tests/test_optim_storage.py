@@ -37,6 +37,8 @@ def make(name, params, **options):
 @pytest.mark.parametrize("name", CLASSES)
 def test_the_state_of_every_class_may_lie_in_16_bits(name, dtype):
     params, twins = model(dtype), model(dtype)
+    if name == "Muon":  # it takes matrices alone
+        del params[1:], twins[1:]
     mine, wide = make(name, params, state_dtype=BF16), make(name, twins)
     for optimizer, each in ((mine, params), (wide, twins)):
         descend(optimizer, each, 5)

@@ -159,7 +159,7 @@ def test_what_16_bits_hold_stays_nan_and_infinity_too():
 def test_every_class_takes_it_in_the_pass_and_as_the_plain_rule(name):
     results = []
     for way in WAYS:
-        params = model()
+        params = model()[: 1 if name == "Muon" else None]  # it takes matrices alone
         with prefer(way):
             optimizer = make(name, params, state_dtype=BF16)
             descend(optimizer, params, 2)
