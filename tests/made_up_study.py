@@ -29,6 +29,13 @@ def contender(who: str | Contender) -> Contender:
     return who if isinstance(who, Contender) else CONTENDERS[who]
 
 
+def measured(run: dict, value) -> dict:
+    """The run with each result turned into that of another metric."""
+    seen = run["validation"]
+    changed = {key: value(run[key]) for key in ("val_acc", "test_acc") if run[key] is not None}
+    return {**run, **changed, "validation": {**seen, "accuracy": [value(each) for each in seen["accuracy"]]}}
+
+
 def journal(folder: Path, who, runs, what: Workload = SMALL) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     entrants = tuple(contender(one) for one in who)

@@ -92,7 +92,9 @@ def test_the_page_and_its_files(parent):
     assert page == parent / "report.html"
     assert set(charts(page)["specs"]) == {"profile-by-step", "profile-by-seconds", "standings"}
     overview, easy, hard = tables(page)[:3]
-    assert overview[0] == ["Contender", "Interquartile mean", "Score by updates", "Score by seconds", "easy", "hard"]
+    assert overview[0] == ["Contender", "Interquartile mean", "Score by updates", "Score by seconds"] + [
+        f"{name}: test accuracy" for name in ("easy", "hard")
+    ]
     assert overview[-1][0] == "gd"
     assert {row[0]: row[2] for row in overview[1:]} == {"adam": "0.83", "sgd": "0.67", "gd": "0.00"}
     assert len(easy) == len(hard) == 4

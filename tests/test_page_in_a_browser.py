@@ -90,7 +90,7 @@ def test_every_control_is_reached_by_keyboard_and_shows_it(chromium, page):
 def test_a_contender_is_highlighted_by_keyboard(chromium, page):
     chromium.look(1280, "light")
     chromium.open(page, DRAWN)
-    faint = "document.querySelectorAll('[data-chart=test-accuracy] svg [opacity=\"0.12\"]').length"
+    faint = "document.querySelectorAll('[data-chart=test-by-seed] svg [opacity=\"0.12\"]').length"
     assert chromium.run(faint) == 0
     chromium.run("document.querySelector('.chip').focus()")
     chromium.press(" ")

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import struct
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import fmean, stdev
@@ -12,7 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from made_up_study import NAMES, final, four_contenders, journal, tuned
+from made_up_study import NAMES, final, four_contenders, journal, measured, tuned
+from small import LINE, minus_error
 from steepest import report
 from steepest.report.account import report as contents
 from steepest.report.page import render
@@ -95,7 +97,7 @@ def test_files_hold_what_the_journal_holds(study):
     assert len(trials) == len(runs) - len(finals)
     assert {t["diverged"] for t in trials if t["contender"] == "sgd"} == {"True", "False"}
     table = {row["contender"]: row for row in rows_of(folder / "table.csv")}
-    assert float(table["adam"]["test_acc_mean"]) == pytest.approx(
+    assert float(table["adam"]["test_accuracy_mean"]) == pytest.approx(
         fmean(run["test_acc"] for run in finals if run["contender"] == "adam"), rel=1e-15
     )
 
@@ -105,7 +107,7 @@ def test_files_hold_what_the_journal_holds(study):
     [
         "training-by-pass",
         "validation-by-pass",
-        "test-accuracy",
+        "test-by-seed",
         "sensitivity-lr",
         "sensitivity-eps",
         "separation",
@@ -138,7 +140,7 @@ def test_names_are_escaped(tmp_path):
     assert outline.open == []
     assert "b" not in outline.tags
     assert AWKWARD in words_of(path)
-    assert charts(path)["data"]["test-accuracy"][0]["contender"] == AWKWARD
+    assert charts(path)["data"]["test-by-seed"][0]["contender"] == AWKWARD
 
 
 def test_one_contender_one_seed(tmp_path):
@@ -177,9 +179,33 @@ def test_a_run_that_diverges_at_its_first_step(tmp_path):
     assert [row["contender"] for row in charts(path)["data"]["training-diverged"]] == ["adam"]
 
 
+@pytest.mark.parametrize("value", [lambda a: -20 * (1 - a), lambda a: 5 * a - 1], ids=["below 0", "number"])
+def test_a_metric_of_its_own_has_its_own_name_and_axes(tmp_path, value):
+    runs = [measured(run, value) for run in four_contenders()]
+    what = replace(LINE, metric=minus_error, targets=(value(0.9), value(0.95)))
+    path = report.write(journal(tmp_path, NAMES, runs, what))
+    text = words_of(path)
+    assert "accuracy" not in text
+    assert "Test result (minus error)" in text
+    assert "; higher is better" in text
+    assert "adam at 0.001 wins with a test result (minus error) of" in text
+    assert "%" not in "".join(cell for row in tables(path)[0][1:] for cell in row)
+    drawn = charts(path)
+    for name in ("validation-by-pass", "test-by-seed", "sensitivity-lr", "budget"):
+        assert "%" not in json.dumps(drawn["specs"][name])
+    seeds = drawn["data"]["test-by-seed"]
+    order = sorted(seeds, key=lambda row: row["x"], reverse=value(1) > 0)
+    assert [row["value"] for row in order] == sorted((row["value"] for row in seeds), reverse=True)
+    best = max(float(row["test_minus_error"]) for row in rows_of(tmp_path / "final-runs.csv"))
+    assert best == pytest.approx(value(0.9802))
+    assert "validation_minus_error_mean" in rows_of(tmp_path / "table.csv")[0]
+    assert "minus_error" in rows_of(tmp_path / "validation-curves.csv")[0]
+    assert {row["target"] for row in rows_of(tmp_path / "times-to-target.csv")} == {str(t) for t in what.targets}
+
+
 def test_a_metric_that_is_no_share_is_drawn(tmp_path):
     runs = [tuned("adam", 0, -3.0), final("adam", 0, -3.0), final("adam", 1, -2.5)]
-    assert len(charts(page_of(journal(tmp_path, ("adam",), runs)))["data"]["test-accuracy"]) == 2
+    assert len(charts(page_of(journal(tmp_path, ("adam",), runs)))["data"]["test-by-seed"]) == 2
 
 
 def test_the_same_journal_gives_the_same_page(study, tmp_path):

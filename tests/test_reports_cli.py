@@ -92,7 +92,7 @@ def test_runs_are_exported_as_parquet(study, tmp_path):
     rows = parquet.read_table(tmp_path / "runs.parquet").to_pylist()
     assert len(rows) == 16
     assert {row["diverged"] for row in rows} == {False}
-    assert max(row["test_acc"] or 0 for row in rows) == pytest.approx(0.974, abs=1e-3)
+    assert max(row["test_accuracy"] or 0 for row in rows) == pytest.approx(0.974, abs=1e-3)
 
 
 def test_parquet_without_pyarrow_and_other_endings_are_refused(study, tmp_path, monkeypatch, capsys):

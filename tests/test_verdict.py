@@ -17,7 +17,9 @@ LUCK = (0.0, 0.004, -0.003, 0.002, -0.001)
 NOISE = (0.0, 0.0002, -0.0001, 0.0001, -0.0002)
 
 
-def journal(means: dict[str, float], seeds: int = 5, wobble: dict | None = None, **special) -> Journal:
+def journal(
+    means: dict[str, float], seeds: int = 5, wobble: dict | None = None, metric: str = "accuracy", **special
+) -> Journal:
     """A race in which each contender has this mean; `wobble` scales how differently luck strikes it."""
     entrants = tuple(CONTENDERS[name] for name in means)
     study = Study(workload("mnist-softmax"), entrants, criteria(["passes=5"]), batch_size=128)
@@ -27,7 +29,8 @@ def journal(means: dict[str, float], seeds: int = 5, wobble: dict | None = None,
         for seed in range(seeds):
             own = NOISE[(seed + 2 * place) % 5] * (wobble or {}).get(name, 1.0)
             runs.append(run(name, "final", seed + 1, mean + LUCK[seed] + own) | special.get(name, {}))
-    return Journal(None, header(study), runs)  # type: ignore[arg-type]
+    head = header(study)
+    return Journal(None, {**head, "workload": {**head["workload"], "metric": metric}}, runs)  # type: ignore[arg-type]
 
 
 def run(name: str, phase: str, seed: int, accuracy: float, place: int = 0) -> dict:
@@ -104,16 +107,26 @@ def test_nobody_is_separated():
 def test_one_that_only_the_best_beats():
     """adadelta's noise hides it from momentum, whose own hides it from adam; adam and adadelta are quiet together."""
     text = said({"adadelta": 0.966, "momentum": 0.968, "adam": 0.97}, wobble={"momentum": 30.0})
-    assert "; only adam beats adadelta by " in text
-    assert "adam at 0.001 and momentum at 0.03 are not separated" in text
+    assert "adam at 0.001 is first with a test accuracy of 97.04 ± 0.26 % (mean ± sd over 5 seeds); it beats" in text
+    assert "beats adadelta by 0.35 to 0.45 points. Not separated from it: momentum, 0.20 points behind." in text
 
 
 def test_some_who_are_not_separated_from_the_best_but_from_each_other():
     text = said({"adam": 0.972, "momentum": 0.97, "sgd": 0.968}, wobble={"adam": 60.0})
-    assert (
-        "adam at 0.001 is first, but not separated from momentum at 0.03 and sgd at 0.3, though momentum beats sgd"
-        in text
-    )
+    assert "adam at 0.001 is first with a test accuracy of" in text
+    assert "Not separated from it: momentum and sgd, 0.2 to 0.4 points behind." in text
+
+
+def test_one_far_behind_whose_seeds_scatter():
+    means = {"adam": 0.98, "momentum": 0.9799, "nesterov": 0.9798, "sgd": 0.9797, "rmsprop": 0.96, "gd": 0.6}
+    wobble = {"momentum": 20.0, "nesterov": 20.0, "sgd": 20.0, "gd": 1000.0}
+    text = said(means, wobble=wobble)
+    assert text.startswith("adam at 0.001 is first with a test accuracy of 98.0")
+    assert "it beats rmsprop by 1.9" in text
+    assert "Not separated from it: momentum, nesterov and sgd, 0.01 to 0.03 points behind." in text
+    assert text.endswith(" %) is farther behind, but not separated either: the seeds scatter too much.")
+    assert "gd (60.0 ± " in text
+    assert len(text) < 420
 
 
 def test_alone_and_with_one_seed():
@@ -143,10 +156,12 @@ def test_the_edge_of_the_grid_is_told():
 
 
 def test_a_result_that_is_no_share_has_no_points():
-    text = said({"adam": -1.0, "sgd": -2.0})
+    text = said({"adam": -1.0, "sgd": -2.0}, metric="minus squared error")
     assert "%" not in text
     assert "points" not in text
-    assert "a test metric of -1.000 ± 0.003 (mean ± sd over 5 seeds); it beats sgd by 0.9997 to 1.0003." in text
+    assert "accuracy" not in text
+    assert "a test result (minus squared error) of -1.000 ± 0.003 (mean ± sd over 5 seeds)" in text
+    assert "it beats sgd by 0.9997 to 1.0003." in text
 
 
 def test_before_the_end():

@@ -12,12 +12,12 @@ import altair as alt
 
 from steepest.report.data import Row
 from steepest.report.looks import DASHES, SHAPES, repeated
+from steepest.report.metric import Metric
 
 HEIGHT = 340
 FAINT = 0.12
 ERROR_TICKS = (0.9, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005, 0.0001)
-ACCURACY_LABELS = "format(1 - datum.value, '.5~%')"
-SMALLEST_ERROR = 1e-4
+LABELS = {"share": "format(1 - datum.value, '.5~%')", "below 0": "format(-datum.value, '.4~g')"}
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,6 @@ def merged(*parameters: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list({parameter["name"]: parameter for some in parameters for parameter in some}.values())
 
 
-def error(accuracy: float) -> float:
-    """1 − accuracy, kept above zero for a logarithmic axis."""
-    return max(1 - accuracy, SMALLEST_ERROR)
-
-
 def log_scale(low: float, high: float, upside_down: bool = False) -> alt.Scale:
     """A logarithmic scale that ends exactly here; upside down for errors that are read as accuracies."""
     return alt.Scale(type="log", domain=[low, high], nice=False, reverse=upside_down)
@@ -75,9 +70,25 @@ def above(**axis: Any) -> alt.Axis:
     return alt.Axis(titleAngle=0, titleAlign="left", titleAnchor="start", titleX=0, titleY=-12, **axis)
 
 
-def accuracy_axis() -> alt.Axis:
-    """Errors labelled as accuracies."""
-    return above(values=list(ERROR_TICKS), labelExpr=ACCURACY_LABELS)
+def metric_scale(metric: Metric, heights: Sequence[float]) -> alt.Scale:
+    """The axis on which a metric's heights lie, the best on top or to the right."""
+    low, high = metric.limits(heights)
+    if metric.kind == "number":
+        return alt.Scale(domain=[low, high], nice=False, zero=False)
+    return log_scale(low, high, upside_down=True)
+
+
+def metric_ticks(metric: Metric, heights: Sequence[float]) -> dict[str, Any]:
+    """Where the axis has ticks, and how they read: as the metric's own values."""
+    if metric.kind == "number":
+        return {"tickCount": 6, "format": ".6~g"}
+    ticks = list(ERROR_TICKS) if metric.share else round_numbers(heights)
+    return {"values": ticks, "labelExpr": LABELS[metric.kind]}
+
+
+def metric_format(metric: Metric) -> str:
+    """How tooltips show its values."""
+    return ".2%" if metric.share else ".4~g"
 
 
 def round_numbers(values: Sequence[float]) -> list[float]:

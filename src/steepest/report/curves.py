@@ -11,19 +11,21 @@ from steepest.report.chart import (
     HEIGHT,
     Chart,
     above,
-    accuracy_axis,
     color,
     crosses,
     dash,
-    error,
     finished,
     limits,
     lit,
     log_scale,
+    metric_format,
+    metric_scale,
+    metric_ticks,
     round_numbers,
     shape,
 )
 from steepest.report.data import Row
+from steepest.report.metric import Metric
 
 LABEL_GAP = 15
 FEW_POINTS = 25
@@ -34,7 +36,7 @@ AXIS_OF = {"pass": "Passes over the training data", "step": "Updates (steps)", "
 class Curves:
     """What is drawn over whatever axis: rows with y, y_low and y_high, and where diverged runs stopped.
 
-    upside_down  whether y is an error that is read as an accuracy: the smallest on top
+    metric  whose heights y are; None for a loss
     """
 
     data: str
@@ -42,7 +44,7 @@ class Curves:
     rows: Sequence[Row]
     stopped: Sequence[Row]
     contenders: Sequence[str]
-    upside_down: bool = False
+    metric: Metric | None = None
 
     @property
     def ys(self) -> list[float]:
@@ -52,8 +54,16 @@ class Curves:
     @property
     def y(self) -> dict[str, Any]:
         """Title, scale and axis of the heights."""
-        axis = accuracy_axis() if self.upside_down else above(format=".6~g", values=round_numbers(self.ys))
-        return {"title": self.title, "scale": log_scale(*limits(self.ys), self.upside_down), "axis": axis}
+        if self.metric:
+            scale, axis = metric_scale(self.metric, self.ys), above(**metric_ticks(self.metric, self.ys))
+        else:
+            scale, axis = log_scale(*limits(self.ys)), above(format=".6~g", values=round_numbers(self.ys))
+        return {"title": self.title, "scale": scale, "axis": axis}
+
+    @property
+    def worst(self) -> float:
+        """Where diverged runs are marked."""
+        return self.metric.worst(self.ys) if self.metric else limits(self.ys)[1]
 
 
 def losses(data: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: Sequence[str]) -> Curves:
@@ -63,12 +73,16 @@ def losses(data: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: S
     return Curves(data, "Training loss (log scale)", heights, stopped, contenders)
 
 
-def accuracies(data: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: Sequence[str]) -> Curves:
-    """Accuracy on an axis that stretches towards 100 %: the error's logarithm, upside down."""
+def metrics(
+    data: str, rows: Sequence[Row], stopped: Sequence[Row], contenders: Sequence[str], metric: Metric
+) -> Curves:
+    """The metric on the validation split, the best on top."""
     heights = [
-        {**row, "y": error(row["median"]), "y_low": error(row["high"]), "y_high": error(row["low"])} for row in rows
+        {**row, "y": metric.height(row["median"])}
+        | {"y_low": metric.height(row["high"]), "y_high": metric.height(row["low"])}
+        for row in rows
     ]
-    return Curves(data, "Validation accuracy", heights, stopped, contenders, upside_down=True)
+    return Curves(data, metric.title("validation"), heights, stopped, contenders, metric)
 
 
 def drawn(name: str, curves: Curves, x: str) -> Chart:
@@ -84,8 +98,7 @@ def drawn(name: str, curves: Curves, x: str) -> Chart:
     layers = [band, line, _points(base, curves, x)]
     data = {curves.data: list(curves.rows)}
     if curves.stopped:
-        worst = limits(curves.ys)[1]
-        data[f"{curves.data}-diverged"] = [{**row, "y": worst} for row in curves.stopped]
+        data[f"{curves.data}-diverged"] = [{**row, "y": curves.worst} for row in curves.stopped]
         layers.append(crosses(f"{curves.data}-diverged", x, curves.y["scale"], curves.contenders))
     if x == "pass":
         data[f"{curves.data}-labels"] = _labels(curves)
@@ -103,13 +116,13 @@ def _points(base: alt.Chart, curves: Curves, x: str) -> alt.Chart:
         alt.Y("y:Q", **curves.y),
         shape=shape(curves.contenders),
         opacity=alt.when(hover).then(alt.value(1)).otherwise(lit(1.0) if few else alt.value(0)),
-        tooltip=_tooltips(x, curves.upside_down),
+        tooltip=_tooltips(x, curves.metric),
     )
     return (points if few else points.transform_filter("!still")).add_params(hover)
 
 
-def _tooltips(x: str, accuracy: bool) -> list[alt.Tooltip]:
-    form, what = (".2%", "accuracy") if accuracy else (".4~g", "loss")
+def _tooltips(x: str, metric: Metric | None) -> list[alt.Tooltip]:
+    form, what = (metric_format(metric), metric.name) if metric else (".4~g", "loss")
     return [
         alt.Tooltip("contender:N", title="contender"),
         alt.Tooltip(f"{x}:Q", title=x, format=".4~g"),
@@ -121,16 +134,17 @@ def _tooltips(x: str, accuracy: bool) -> list[alt.Tooltip]:
 
 def _labels(curves: Curves) -> list[Row]:
     """Where each curve ends, and where its name stands so that no two names overlap."""
-    low, high = limits(curves.ys)
     last = {row["contender"]: row for row in curves.rows}
+    low, high = limits(curves.ys)
 
     def pixel(y: float) -> float:
-        share = math.log(y / low) / math.log(high / low)
-        return HEIGHT * (share if curves.upside_down else 1 - share)
+        if curves.metric:
+            return HEIGHT * curves.metric.share_of(y, curves.ys)
+        return HEIGHT * math.log(high / y) / math.log(high / low)
 
     def value(pixels: float) -> float:
         share = pixels / HEIGHT
-        return low * (high / low) ** (share if curves.upside_down else 1 - share)
+        return curves.metric.height_at(share, curves.ys) if curves.metric else high * (low / high) ** share
 
     ends = sorted(last.values(), key=lambda row: pixel(row["y"]))
     places = kept_apart([pixel(row["y"]) for row in ends], LABEL_GAP, HEIGHT)

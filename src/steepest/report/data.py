@@ -121,42 +121,49 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def every_point(runs: Iterable[Run], curve: str) -> list[Row]:
-    """Every recorded point of every run, as recorded."""
+def every_point(runs: Iterable[Run], curve: str, metric: str = "accuracy") -> list[Row]:
+    """Every recorded point of every run, as recorded; the metric under its own name."""
     return [
-        {"contender": run["contender"], "seed": run["seed"]} | dict(zip(run[curve], numbers, strict=True))
+        {"contender": run["contender"], "seed": run["seed"]}
+        | dict(zip((metric if name == "accuracy" else name for name in run[curve]), numbers, strict=True))
         for run in runs
         for numbers in zip(*run[curve].values(), strict=True)
     ]
 
 
-def each_run(runs: Iterable[Run]) -> list[Row]:
-    """One row a run: its hyperparameters and results without the curves."""
+def each_run(runs: Iterable[Run], metric: str = "accuracy") -> list[Row]:
+    """One row a run: its hyperparameters and results without the curves; the metric under its own name."""
     runs = list(runs)
     tuned = names(run["hyperparameters"] for run in runs)
-    results = ("train_loss", "val_acc", "val_loss", "test_acc", "steps", "ms_per_step", "diverged", "diverged_step")
+    results = {
+        "train_loss": "train_loss",
+        f"validation_{metric}": "val_acc",
+        "validation_loss": "val_loss",
+        f"test_{metric}": "test_acc",
+    } | {name: name for name in ("steps", "ms_per_step", "diverged", "diverged_step", "stopped_by")}
     return [
         {"contender": run["contender"], "phase": run["phase"], "seed": run["seed"]}
         | {name: run["hyperparameters"].get(name) for name in tuned}
-        | {name: run.get(name) for name in (*results, "stopped_by")}
+        | {name: run.get(key) for name, key in results.items()}
         for run in runs
     ]
 
 
-def flat(results: Iterable[Result]) -> list[Row]:
+def flat(results: Iterable[Result], metric: str = "accuracy") -> list[Row]:
     """The summary's rows with a column for each number."""
     rows = []
+    columns = {"train_loss": "train_loss", f"validation_{metric}": "val_acc", f"test_{metric}": "test_acc"}
     for result in results:
         row: Row = {"contender": result.name, "tuned": result.tunes, "value": result.value, "edge": result.edge}
-        for name in ("train_loss", "val_acc", "test_acc"):
-            estimate = getattr(result, name)
+        for name, key in columns.items():
+            estimate = getattr(result, key)
             row |= {f"{name}_mean": estimate and estimate.mean, f"{name}_sd": estimate and estimate.sd}
         row |= {"seeds": result.finals, "ms_per_step": result.ms_per_step}
         rows.append(row | {"diverged": result.diverged, "runs": result.runs})
     return rows
 
 
-def sensitivity(runs: Iterable[Run], results: Iterable[Result]) -> list[Row]:
+def sensitivity(runs: Iterable[Run], results: Iterable[Result], metric: str = "metric") -> list[Row]:
     """How each tuning run ended against the value tried, and whether its contender went on with that value."""
     tried = by_contender(runs)
     return [
@@ -164,8 +171,8 @@ def sensitivity(runs: Iterable[Run], results: Iterable[Result]) -> list[Row]:
             "contender": result.name,
             "hyperparameter": result.tunes,
             "value": run["hyperparameters"][result.tunes],
-            "val_acc": run["val_acc"],
-            "val_loss": run["val_loss"],
+            f"validation_{metric}": run["val_acc"],
+            "validation_loss": run["val_loss"],
             "diverged": run["diverged"],
             "diverged_step": run["diverged_step"],
             "chosen": run["hyperparameters"] == result.hyperparameters,

@@ -8,13 +8,14 @@ from typing import Any
 from steepest.names import unknown
 from steepest.report import data, tensorboard
 from steepest.report.data import Row
+from steepest.report.metric import metric
 from steepest.study.journal import Journal, read
 
 __all__ = ["TABLES", "export", "rows_of"]
 
 
 def _runs(journal: Journal) -> list[Row]:
-    return data.each_run(data.in_order(journal))
+    return data.each_run(data.in_order(journal), metric(journal).column)
 
 
 def _training(journal: Journal) -> list[Row]:
@@ -22,7 +23,7 @@ def _training(journal: Journal) -> list[Row]:
 
 
 def _validation(journal: Journal) -> list[Row]:
-    return data.every_point(data.in_order(journal), "validation")
+    return data.every_point(data.in_order(journal), "validation", metric(journal).column)
 
 
 FOR_TENSORBOARD = "tensorboard"

@@ -19,8 +19,8 @@ __all__ = ["shown"]
 
 # How notebooks say that they are dark: JupyterLab, Visual Studio Code, Colab. All else is light, as their paper is.
 DARK_NOTEBOOKS = ('[data-jp-theme-light="false"]', ".vscode-dark", 'html[theme="dark"]')
-SHOWN = ("training-loss", "test-accuracy", "sensitivity")
-TITLES = {"test-accuracy": "Test accuracy, seed by seed"}
+SHOWN = ("training-loss", "test-by-seed", "sensitivity")
+TITLES = {"test-by-seed": "Test, seed by seed"}
 GRID = "rgba(128, 128, 128, 0.25)"
 
 

@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from steepest.report import data, joint_plots, words
+from steepest.report import joint_plots, words
 from steepest.report.account import result_table
 from steepest.report.contents import Figure, Report, Section, Table, TableRow, table
 from steepest.report.data import Row
 from steepest.report.method import entrants, environment
+from steepest.report.metric import metric
 from steepest.report.together import UNITS, Entry, counted, everywhere, profiles, scores, standings, target, times
+from steepest.report.view import view
 from steepest.study.statistics import RATIO_LIMIT, ratios
 from steepest.study.summary import summary
 
@@ -94,26 +96,31 @@ def _overview(found: Sequence[Entry], who: Sequence[str], ranked: Sequence[Row],
     of = {row["contender"]: row for row in ranked}
     fast = {label: scores(each, who) for label, each in taken.items()}
     results = {entry.name: {row.name: row for row in summary(entry.journal)} for entry in found}
-    shares = {entry.name: data.shares(entry.journal.runs) for entry in found}
+    metrics = {entry.name: metric(entry.journal) for entry in found}
 
     def cells(name: str) -> tuple[str, ...]:
         own = of.get(name)
         middle = f"{own['mean']:.3f} ({own['low']:.3f} to {own['high']:.3f})" if own else words.NOTHING
         score = (f"{each[name]:.2f}" if name in each else words.NOTHING for each in fast.values())
         tested = (
-            words.metric(each.mean if (each := results[entry.name][name].test_acc) else None, shares[entry.name])
+            metrics[entry.name].words(each.mean if (each := results[entry.name][name].test_acc) else None)
             for entry in found
         )
         return (name, middle, *score, *tested)
 
     order = [*of, *(name for name in who if name not in of)]
-    heads = ("Contender", "Interquartile mean", *(f"Score by {label}" for label in taken), *(e.name for e in found))
+    heads = (
+        "Contender",
+        "Interquartile mean",
+        *(f"Score by {label}" for label in taken),
+        *(f"{e.name}: {metrics[e.name].on('test')}" for e in found),
+    )
     rows = (TableRow(cells(name), who.index(name), "best" if i == 0 and of else "") for i, name in enumerate(order))
     return table("All workloads together, the highest interquartile mean first; test results by workload", heads, rows)
 
 
 def _own(entry: Entry, who: Sequence[str]) -> Table:
-    return result_table(summary(entry.journal), who, f"{entry.title}: ")
+    return result_table(view(entry.journal), who, f"{entry.title}: ")
 
 
 def _left_out(found: Sequence[Entry], who: Sequence[str]) -> Iterator[str]:
@@ -132,10 +139,8 @@ def _profiles(found: Sequence[Entry], who: Sequence[str], taken: Mapping[str, Ma
     own = scores(by_updates, who)
     told = "; ".join(f"{name} {own[name]:.2f}" for name in sorted(own, key=lambda name: -own[name]))
     goals = {entry.name: target(entry) for entry in counted(found)}
-    shares = {entry.name: data.shares(entry.journal.runs) for entry in found}
-    reached = "; ".join(
-        f"{name} {words.metric(goal, shares[name])}" for name, goal in goals.items() if goal is not None
-    )
+    metrics = {entry.name: metric(entry.journal) for entry in found}
+    reached = "; ".join(f"{name} {metrics[name].words(goal)}" for name, goal in goals.items() if goal is not None)
     figure = Figure(
         id="profile",
         title="",

@@ -5,7 +5,6 @@ from typing import Any
 
 from steepest.report import words
 from steepest.report.contents import Table, TableRow, table
-from steepest.report.figures import called
 from steepest.report.ways import ways
 from steepest.stopping import criteria
 from steepest.study.journal import Journal
@@ -31,7 +30,7 @@ def method(journal: Journal, results: Sequence[Result]) -> dict[str, str]:
         **({"The budget": _steps_in_time(settings["until"], times)} if times else {}),
         "Tuning": (
             f"Each contender tried {_trials(results)} on a logarithmic grid of its tuned hyperparameter, one run each "
-            f"up to {_until(settings['tuning_until'])}. The value with the highest validation accuracy was kept. While "
+            f"up to {_until(settings['tuning_until'])}. The value with the best validation result was kept. While "
             "the best value of a contender lay at the end of its grid, all contenders got further values, as many each."
         ),
         "Measuring": (
@@ -86,7 +85,8 @@ def entrants(contenders: Sequence[Mapping[str, Any]]) -> Table:
     """Who races, and by which rule."""
     rows = [
         TableRow(
-            (who["name"], who["title"], called(who["tunes"]), words.rate(who["centre"]), who["reference"]), contender=i
+            (who["name"], who["title"], words.called(who["tunes"]), words.rate(who["centre"]), who["reference"]),
+            contender=i,
         )
         for i, who in enumerate(contenders)
     ]

@@ -9,6 +9,7 @@ from typing import ParamSpec
 from steepest import study
 from steepest.report import data
 from steepest.report.data import Row
+from steepest.report.metric import metric
 from steepest.report.paste import winner
 from steepest.report.verdict import verdict
 from steepest.study import Outcome
@@ -55,7 +56,8 @@ class Race:
     @property
     def validation(self) -> list[Row]:
         """Every point of the final runs' validation curves: contender, seed, pass, the metric and the loss."""
-        return data.every_point(data.final_runs(data.in_order(self.journal)), "validation")
+        final = data.final_runs(data.in_order(self.journal))
+        return data.every_point(final, "validation", metric(self.journal).column)
 
     @property
     def verdict(self) -> str:

@@ -2,68 +2,72 @@
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 import altair as alt
 
 from steepest.report.chart import (
-    ACCURACY_LABELS,
-    ERROR_TICKS,
     HEIGHT,
     Chart,
-    accuracy_axis,
+    above,
     color,
     crosses,
     dash,
-    error,
     finished,
     limits,
     lit,
     log_scale,
     merged,
+    metric_format,
+    metric_scale,
+    metric_ticks,
     round_numbers,
     shape,
 )
 from steepest.report.curves import AXIS_OF
-from steepest.report.data import Row
+from steepest.report.data import Row, finite
+from steepest.report.metric import Metric
 
 LOW = 230
+FAR = 10.0
 ROW_HEIGHT = 30
 TIME = "Time per step (ms, log scale)"
 
 
-def sensitivity(name: str, rows: Sequence[Row], contenders: Sequence[str], x_title: str) -> Chart:
-    """Validation accuracy against the value tried; the choice ringed, diverged runs as crosses at the bottom."""
-    good = [{**row, "y": error(row["val_acc"])} for row in rows if not row["diverged"]]
+def sensitivity(name: str, rows: Sequence[Row], contenders: Sequence[str], x_title: str, metric: Metric) -> Chart:
+    """The metric against the value tried; the choice ringed, diverged runs as crosses at the bottom."""
+    good = [{**row, "y": metric.height(row["validation_metric"])} for row in rows if not row["diverged"]]
     lost = [row for row in rows if row["diverged"]]
-    low, high = limits([row["y"] for row in good])
-    high = max(high, 1.0) if lost else high
-    scale = log_scale(low, high, upside_down=True)
+    ys = [row["y"] for row in good] + [
+        metric.height(row["validation_metric"]) for row in lost if finite(row["validation_metric"])
+    ]
+    scale = metric_scale(metric, ys)
     x_scale = alt.Scale(type="log", nice=False, padding=14)
     base = alt.Chart(alt.NamedData(name)).encode(
         alt.X("value:Q", title=x_title, scale=x_scale, axis=_powers_of_ten([row["value"] for row in rows])),
-        alt.Y("y:Q", title="Validation accuracy", scale=scale, axis=accuracy_axis()),
+        alt.Y("y:Q", title=metric.title("validation"), scale=scale, axis=above(**metric_ticks(metric, ys))),
         color=color(contenders),
         opacity=lit(1.0),
     )
     layers = [
         base.mark_line(strokeWidth=2, aria=False).encode(strokeDash=dash(contenders)),
-        base.mark_point(filled=True, size=50, aria=False).encode(shape=shape(contenders), tooltip=_tried()),
+        base.mark_point(filled=True, size=50, aria=False).encode(shape=shape(contenders), tooltip=_tried(metric)),
         base.mark_point(shape="circle", size=210, strokeWidth=1.6, aria=False).transform_filter("datum.chosen"),
     ]
     data = {name: good}
     if lost:
         layers.append(crosses(f"{name}-diverged", "value", scale, contenders))
-        data[f"{name}-diverged"] = [{**row, "y": high} for row in lost]
+        data[f"{name}-diverged"] = [{**row, "y": metric.worst(ys)} for row in lost]
     height = HEIGHT if len({row["contender"] for row in rows}) > 2 else LOW
     return Chart(name, finished(alt.layer(*layers), height=height, titled=True), data)
 
 
-def _tried() -> list[alt.Tooltip]:
+def _tried(metric: Metric) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("contender:N"),
         alt.Tooltip("value:Q", title="value tried", format=".3~g"),
-        alt.Tooltip("val_acc:Q", title="validation accuracy", format=".2%"),
+        alt.Tooltip("validation_metric:Q", title=metric.on("validation"), format=metric_format(metric)),
     ]
 
 
@@ -76,14 +80,18 @@ def _powers_of_ten(values: Sequence[float]) -> alt.Axis:
     return alt.Axis(labelExpr=label, values=[10.0**n for n in exponents])
 
 
-def accuracies(name: str, rows: Sequence[Row], means: Sequence[Row], contenders: Sequence[str]) -> Chart:
-    """Test accuracy: each seed a symbol, the mean a bar through them, the best contender on top."""
-    seeds = [{**row, "x": error(row["test_acc"])} for row in rows]
-    scale = log_scale(*limits([row["x"] for row in seeds]), upside_down=True)
-    axis = alt.Axis(values=list(ERROR_TICKS), labelExpr=ACCURACY_LABELS, grid=True)
-    x = alt.X("x:Q", title="Test accuracy", scale=scale, axis=axis)
+def by_seed(name: str, rows: Sequence[Row], means: Sequence[Row], contenders: Sequence[str], metric: Metric) -> Chart:
+    """Test results: each seed a symbol, the mean a bar through them, the best contender on top."""
+    seeds = [{**row, "x": metric.height(row["value"])} for row in rows]
+    xs = [row["x"] for row in seeds]
+    axis = alt.Axis(**metric_ticks(metric, xs), grid=True)
+    x = alt.X("x:Q", title=metric.title("test"), scale=metric_scale(metric, xs), axis=axis)
     y = _rows_of([row["contender"] for row in means])
-    tips = [alt.Tooltip("contender:N"), alt.Tooltip("seed:Q"), alt.Tooltip("test_acc:Q", format=".2%")]
+    tips = [
+        alt.Tooltip("contender:N"),
+        alt.Tooltip("seed:Q"),
+        alt.Tooltip("value:Q", title=metric.on("test"), format=metric_format(metric)),
+    ]
     bar = alt.Chart(alt.NamedData(f"{name}-means")).encode(y)
     layers = [
         bar.mark_tick(thickness=2.5, size=20, aria=False).encode(x, color=color(contenders), opacity=lit(1.0)),
@@ -92,7 +100,7 @@ def accuracies(name: str, rows: Sequence[Row], means: Sequence[Row], contenders:
         .encode(x, y, color=color(contenders), shape=shape(contenders), opacity=lit(0.75), tooltip=tips),
         _figures_at_the_right(bar),
     ]
-    data = {name: seeds, f"{name}-means": [{**row, "x": error(row["mean"])} for row in means]}
+    data = {name: seeds, f"{name}-means": [{**row, "x": metric.height(row["mean"])} for row in means]}
     return Chart(name, finished(alt.layer(*layers), height=_height(means)), data)
 
 
@@ -125,16 +133,46 @@ def separation(name: str, rows: Sequence[Row], contenders: Sequence[str], shares
     factor = 100 if shares else 1
     scaled = [{**row, **{key: factor * row[key] for key in ("mean", "low", "high")}} for row in rows]
     title = "Ahead by (percentage points)" if shares else "Ahead by"
-    return intervals(name, scaled, contenders, title, alt.Scale(zero=True, nice=False, padding=8), origin=True)
+    if not squeezed(rows):
+        scale = alt.Scale(zero=True, nice=False, padding=8)
+        return intervals(name, scaled, contenders, title, scale, origin=True)
+    unit = _typical(scaled)
+    scale = alt.Scale(type="symlog", constant=unit, nice=False, padding=8)
+    return intervals(name, scaled, contenders, title, scale, origin=True, ticks=_symmetric(scaled, unit))
+
+
+def squeezed(rows: Sequence[Row]) -> bool:
+    """Whether one interval is so much wider than most that on an even axis the others were not seen."""
+    return max(max(abs(row["low"]), abs(row["high"])) for row in rows) > FAR * _typical(rows)
+
+
+def _typical(rows: Sequence[Row]) -> float:
+    """How far most intervals reach from 0."""
+    return median(max(abs(row["low"]), abs(row["high"])) for row in rows)
+
+
+def _symmetric(rows: Sequence[Row], unit: float) -> list[float]:
+    """Ticks at 0 and at decades on both sides, as far as the rows reach."""
+    low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
+    first = math.floor(math.log10(unit))
+    decades = [10.0**n for n in range(first, first + 8)]
+    return [tick for tick in (*(-d for d in reversed(decades)), 0.0, *decades) if low <= tick <= high]
 
 
 def intervals(
-    name: str, rows: Sequence[Row], contenders: Sequence[str], title: str, scale: alt.Scale, origin: bool = False
+    name: str,
+    rows: Sequence[Row],
+    contenders: Sequence[str],
+    title: str,
+    scale: alt.Scale,
+    origin: bool = False,
+    ticks: Sequence[float] = (),
 ) -> Chart:
     """Means as symbols, their intervals as lines, a text at the right; `origin`: a line where 0 is."""
     base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
     colored = base.encode(color=color(contenders))
-    look = {"title": title, "scale": scale, "axis": alt.Axis(format=".6~g", tickCount=10)}
+    places: dict[str, Any] = {"values": list(ticks)} if ticks else {}
+    look = {"title": title, "scale": scale, "axis": alt.Axis(format=".6~g", tickCount=10, **places)}
     tips = [alt.Tooltip("contender:N"), *(alt.Tooltip(f"{key}:Q", format=".3~g") for key in ("mean", "low", "high"))]
     layers = [
         colored.mark_rule(strokeWidth=2, aria=False).encode(alt.X("low:Q", **look), x2="high:Q", opacity=lit(0.6)),
@@ -148,15 +186,24 @@ def intervals(
     return Chart(name, finished(alt.layer(*layers), height=_height(rows)), {name: list(rows)})
 
 
-def budget(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Chart:
+def budget(name: str, rows: Sequence[Row], contenders: Sequence[str], metric: Metric) -> Chart:
     """The expected best of n trials against n."""
-    heights = [{**row, "y": error(row["expected"])} for row in rows]
-    scale = log_scale(*limits([row["y"] for row in heights]), upside_down=True)
+    heights = [{**row, "y": metric.height(row["expected"])} for row in rows]
+    ys = [row["y"] for row in heights]
     most = max(row["trials"] for row in rows)
-    tips = [alt.Tooltip("contender:N"), alt.Tooltip("trials:Q"), alt.Tooltip("expected:Q", format=".2%")]
+    tips = [
+        alt.Tooltip("contender:N"),
+        alt.Tooltip("trials:Q"),
+        alt.Tooltip("expected:Q", format=metric_format(metric)),
+    ]
     base = alt.Chart(alt.NamedData(name)).encode(
         alt.X("trials:Q", title="Trials", scale=alt.Scale(domain=[1, most], padding=8), axis=_whole_ticks(most)),
-        alt.Y("y:Q", title="Expected best validation accuracy", scale=scale, axis=accuracy_axis()),
+        alt.Y(
+            "y:Q",
+            title=f"Expected best {metric.on('validation')}",
+            scale=metric_scale(metric, ys),
+            axis=above(**metric_ticks(metric, ys)),
+        ),
         color=color(contenders),
         opacity=lit(1.0),
     )
@@ -209,17 +256,17 @@ def _height(rows: Sequence[Any]) -> int:
     return max(2, len(rows)) * ROW_HEIGHT
 
 
-def race(training: Chart, accuracy: Chart, title: str, subtitle: str) -> Chart:
+def race(training: Chart, results: Chart, title: str, subtitle: str) -> Chart:
     """The race in one picture: training curves on the left, test accuracies on the right."""
     spec = {
         "$schema": training.spec["$schema"],
         "title": {"text": title, "subtitle": subtitle, "fontSize": 20, "subtitleFontSize": 13, "offset": 30},
-        "params": merged(accuracy.spec["params"], training.spec["params"]),
-        "hconcat": [_panel(training, 540), _panel(accuracy, 280)],
+        "params": merged(results.spec["params"], training.spec["params"]),
+        "hconcat": [_panel(training, 540), _panel(results, 280)],
         "spacing": 36,
         "padding": {"left": 20, "top": 20, "bottom": 16, "right": 20},
     }
-    return Chart("race", spec, {**training.data, **accuracy.data})
+    return Chart("race", spec, {**training.data, **results.data})
 
 
 def _panel(chart: Chart, width: int) -> dict[str, Any]:

@@ -4,9 +4,10 @@ The command line, the report and notebooks all say what `verdict` says.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from steepest.report import data, words
+from steepest.report.metric import Metric, metric
 from steepest.study.journal import Journal, Run
 from steepest.study.statistics import Difference, differences
 from steepest.study.summary import Row, summary
@@ -15,6 +16,7 @@ __all__ = ["compared", "verdict"]
 
 ENOUGH_SEEDS = 5
 NAMED_ONE_BY_ONE = 3
+FEW_TOGETHER = 3
 COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -23,14 +25,14 @@ def verdict(journal: Journal) -> tuple[str, ...]:
     results, runs = summary(journal), data.in_order(journal)
     if not runs:
         return ("No run has finished yet.", "Make the report again when some have.")
-    tested = [row for row in results if row.test_acc]
+    tested, measured = [row for row in results if row.test_acc], metric(journal)
     if not tested:
-        return _still_tuning(results)
+        return _still_tuning(results, measured)
     final = data.final_runs(runs)
     lost = data.by_contender(data.diverged(final))
     if len(data.diverged(final)) == len(final):
         return ("Every final run diverged: nobody wins.",)
-    said = (*_standing(tested, compared(final), data.shares(final)), _diverged(tested, lost), _at_the_edge(tested[0]))
+    said = (*_standing(tested, compared(final), measured), _diverged(tested, lost), _at_the_edge(tested[0]))
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -39,32 +41,44 @@ def compared(final: Iterable[Run]) -> list[Difference]:
     return differences(data.by_seed(final))
 
 
-def _still_tuning(results: Sequence[Row]) -> tuple[str, ...]:
+def _still_tuning(results: Sequence[Row], measured: Metric) -> tuple[str, ...]:
     leader = next((row for row in results if row.best is not None), None)
-    so_far = f"So far {leader.name} leads on the validation split with {words.percent(leader.best)}." if leader else ""
-    return ("The race is still tuning: there are no final runs yet, and so no test accuracy.", so_far)
+    so_far = f"So far {leader.name} leads on the validation split with {measured.words(leader.best)}." if leader else ""
+    return (f"The race is still tuning: there are no final runs yet, and so no {measured.on('test')}.", so_far)
 
 
-def _standing(tested: Sequence[Row], found: Sequence[Difference], shares: bool) -> tuple[str, ...]:
-    """Who is best and who is beaten; the rows come best first."""
+def _standing(tested: Sequence[Row], found: Sequence[Difference], measured: Metric) -> tuple[str, ...]:
+    """Who is best, who is beaten and who is not separated; the rows come best first."""
     best = tested[0]
     assert best.test_acc is not None
-    figure = words.percent_sd if shares else words.number_sd
-    reached = f"a test {'accuracy' if shares else 'metric'} of {figure(best.test_acc.mean, best.test_acc.sd)}"
+    reached = f"a {measured.on('test')} of {_figure(best, measured)}"
     over = f"mean ± sd over {best.test_acc.n} seeds" if best.test_acc.n > 1 else "one seed"
     if len(tested) == 1:
         return (f"Alone in the race, {at(best)} reaches {reached} ({over}).", "There is nothing to compare it with.")
     if not found:
         ahead = f"{at(best)} is first with {reached}, {at(tested[1])} second."
         return (ahead, "With one seed, how much of this is chance cannot be told.")
-    wins = _Wins(found, shares)
+    wins = _Wins(found, measured.share)
     top = [row for row in tested if row is best or not wins.beats(best.name, row.name)]
-    beaten = [row.name for row in tested if row not in top]
-    few = f" With {best.test_acc.n} seeds only large differences show." if best.test_acc.n < ENOUGH_SEEDS else ""
-    mean = f"The highest mean is that of {best.name}, {reached} ({over})." if len(top) > 1 else ""
-    alone = f"{at(best)} wins with {reached} ({over})" if len(top) == 1 else _together(top, len(tested), wins)
-    losers = _losers([row.name for row in top], beaten, len(tested), wins)
-    return (f"{alone}; {losers}." if losers else f"{alone}.", mean + few)
+    beaten = [row for row in tested if row not in top]
+    few = f"With {best.test_acc.n} seeds only large differences show." if best.test_acc.n < ENOUGH_SEEDS else ""
+    if len(top) == 1:
+        return (f"{at(best)} wins with {reached} ({over}); it {_losers(top, beaten, wins)}.", few)
+    if len(top) <= FEW_TOGETHER and _alike(top, beaten, wins):
+        mean = f"The highest mean is that of {best.name}, {reached} ({over})."
+        return (_together(top, beaten, wins), mean, few)
+    first = f"{at(best)} is first with {reached} ({over}){'; it ' + _losers([best], beaten, wins) if beaten else ''}."
+    return (first, *_not_separated(best, top[1:], beaten, wins, measured), few)
+
+
+def _figure(row: Row, measured: Metric) -> str:
+    return measured.words_sd(row.test_acc.mean, row.test_acc.sd) if row.test_acc else words.NOTHING
+
+
+def _alike(top: Sequence[Row], beaten: Sequence[Row], wins: "_Wins") -> bool:
+    """Whether none of the best beats another, and each of them beats all the rest."""
+    inside = any(wins.beats(a.name, b.name) for a in top for b in top)
+    return not inside and all(wins.beats(row.name, loser.name) for row in top for loser in beaten)
 
 
 def at(row: Row) -> str:
@@ -82,8 +96,9 @@ def _with(row: Row) -> str:
 class _Wins:
     """Which contender beats which, and by how many points."""
 
-    def __init__(self, found: Iterable[Difference], shares: bool) -> None:
+    def __init__(self, found: Sequence[Difference], shares: bool) -> None:
         self.shares = shares
+        self.names = {name for each in found for name in (each.first, each.second)}
         self.of = {pair: d for each in found for d in (each, each.turned) for pair in [(d.first, d.second)]}
 
     def beats(self, first: str, second: str) -> bool:
@@ -112,47 +127,50 @@ def points(low: float, high: float, shares: bool = True) -> str:
     """
     factor, unit = (100, " points") if shares else (1, "")
     low, high = factor * low, factor * high
-    digits = 2 if high <= low else max(0, -math.floor(math.log10(high - low)))
+    alike = high - low <= 1e-6 * abs(high)
+    digits = 2 if alike else max(0, -math.floor(math.log10(high - low)))
     while low and not float(f"{low:.{digits}f}") and digits < 6:
         digits += 1
     ends = dict.fromkeys((f"{low:.{digits}f}", f"{high:.{digits}f}"))
     return " to ".join(ends) + unit
 
 
-def _together(top: Sequence[Row], count: int, wins: _Wins) -> str:
-    """Several that are not separated from the best."""
-    inside = [(a.name, b.name) for a in top for b in top if wins.beats(a.name, b.name)]
-    if inside:
-        though = words.listed([f"{a} beats {b}" for a, b in inside[:NAMED_ONE_BY_ONE]])
-        others = words.listed([at(row) for row in top[1:]])
-        return f"{at(top[0])} is first, but not separated from {others}, though {though}"
-    if len(top) == count > 2:
-        return f"No two of the {_count(count)} contenders are separated: {words.listed([at(row) for row in top])}"
-    return f"{words.listed([at(row) for row in top])} are not separated"
+def _together(top: Sequence[Row], beaten: Sequence[Row], wins: _Wins) -> str:
+    """A few that are not separated, and whom they beat."""
+    names = words.listed([at(row) for row in top])
+    if not beaten and len(top) > 2:
+        return f"No two of the {_count(len(top))} contenders are separated: {names}."
+    who = "both" if len(top) == 2 else f"all {_count(len(top))}"
+    return f"{names} are not separated{f'; {who} ' + _losers(top, beaten, wins) if beaten else ''}."
 
 
-def _losers(top: Sequence[str], beaten: Sequence[str], count: int, wins: _Wins) -> str:
-    """Whom the best beat, all together or some of them."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for loser in beaten:
-        groups.setdefault(tuple(name for name in top if wins.beats(name, loser)), []).append(loser)
-    clauses = [
-        _clause(winners, losers, top, count - len(top), wins)
-        for winners, losers in sorted(groups.items(), key=lambda group: -len(group[0]))
-    ]
-    return "; ".join(clauses)
-
-
-def _clause(winners: Sequence[str], losers: Sequence[str], top: Sequence[str], others: int, wins: _Wins) -> str:
-    if list(winners) != list(top):
-        who = f"only {words.listed(winners)} {'beats' if len(winners) == 1 else 'beat'}"
-    else:
-        who = {1: "it beats", 2: "both beat"}.get(len(top), f"all {_count(len(top))} beat")
+def _losers(winners: Sequence[Row], beaten: Sequence[Row], wins: _Wins) -> str:
+    """beats sgd by 1 to 2 points; of many the least is told."""
+    names, losers = [row.name for row in winners], [row.name for row in beaten]
+    beat = "beats" if len(winners) == 1 else "beat"
     if len(losers) <= NAMED_ONE_BY_ONE:
-        return f"{who} {words.listed([f'{loser} by {wins.words(winners, loser)}' for loser in losers])}"
-    low, _ = wins.by(winners, losers)
-    them = f"the other {_count(others)}" if len(losers) == others else words.listed(losers)
-    return f"{who} {them} by {points(low, low, wins.shares)} at least"
+        return f"{beat} {words.listed([f'{loser} by {wins.words(names, loser)}' for loser in losers])}"
+    low, _ = wins.by(names, losers)
+    all_others = len(wins.names) == len(winners) + len(losers)
+    them = f"the other {_count(len(losers))}" if all_others else words.listed(losers)
+    return f"{beat} {them} by {points(low, low, wins.shares)} at least"
+
+
+def _not_separated(
+    best: Row, others: Sequence[Row], beaten: Sequence[Row], wins: _Wins, measured: Metric
+) -> Iterator[str]:
+    """Who is not separated from the best; apart those who are farther behind than one that is, and why."""
+    behind = {row.name: wins.of[best.name, row.name].mean for row in (*others, *beaten)}
+    nearest_beaten = min((behind[row.name] for row in beaten), default=math.inf)
+    near = [row.name for row in others if behind[row.name] <= nearest_beaten]
+    far = [row for row in others if row.name not in near]
+    if near:
+        gaps = [max(0.0, behind[name]) for name in near]
+        yield f"Not separated from it: {words.listed(near)}, {points(min(gaps), max(gaps), wins.shares)} behind."
+    if far:
+        told = words.listed([f"{row.name} ({_figure(row, measured)})" for row in far])
+        be = "is" if len(far) == 1 else "are"
+        yield f"{told} {be} farther behind, but not separated either: the seeds scatter too much."
 
 
 def _count(number: int) -> str:

@@ -6,6 +6,12 @@ from typing import TypeGuard
 
 NOTHING = "—"
 LETTERS = {"lr": "ε", "eps": "δ", "momentum": "α", "rho": "ρ"}
+HYPERPARAMETERS = {"lr": "learning rate ε", "eps": "small constant δ"}
+
+
+def called(hyperparameter: str) -> str:
+    """A tuned hyperparameter in words and with its letter."""
+    return HYPERPARAMETERS.get(hyperparameter, hyperparameter)
 
 
 def percent(share: float | None) -> str:
@@ -20,11 +26,12 @@ def percent(share: float | None) -> str:
 def percent_sd(mean: float | None, sd: float | None) -> str:
     """Mean ± standard deviation of a share, as percentages.
 
-    >>> percent_sd(0.978, 0.0011), percent_sd(0.978, None)
-    ('97.80 ± 0.11 %', '97.80 %')
+    >>> percent_sd(0.978, 0.0011), percent_sd(0.978, None), percent_sd(0.599, 0.13)
+    ('97.80 ± 0.11 %', '97.80 %', '59.9 ± 13.0 %')
     """
     if _known(mean) and _known(sd):
-        return f"{100 * mean:.2f} ± {100 * sd:.2f} %"
+        digits = 2 if sd < 0.01 else 1
+        return f"{100 * mean:.{digits}f} ± {100 * sd:.{digits}f} %"
     return percent(mean)
 
 

@@ -11,8 +11,8 @@ from steepest.report.joint import joint
 from steepest.report.page import render
 from steepest.report.together import UNITS, entries, everywhere, profiles, standings, times
 from steepest.report.verdict import compared
+from steepest.report.view import view
 from steepest.study.journal import NAME, read
-from steepest.study.summary import summary
 
 __all__ = ["write", "write_joint"]
 
@@ -27,17 +27,19 @@ def write(folder: Path | str) -> Path:
     if not (folder / NAME).exists():
         return write_joint(folder)
     journal = read(folder)
-    runs = data.in_order(journal)
-    final, tuning = data.final_runs(runs), data.tuning_runs(runs)
+    study = view(journal)
+    final, tuning, metric = study.final, study.tuning, study.metric.column
     tables = {
-        "table": data.flat(summary(journal)),
-        "final-runs": data.each_run(final),
+        "table": data.flat(study.results, metric),
+        "final-runs": data.each_run(final, metric),
+        "sensitivity": data.sensitivity(tuning, study.results, metric),
+        "time-per-step": data.step_times(final or tuning),
         "pairs": data.pairs(compared(final)),
         "budget": data.budgets(tuning),
-        "times-to-target": data.times_to_target(final, data.targets(journal.header)),
-        "tuning-runs": data.each_run(tuning),
+        "times-to-target": data.times_to_target(final, study.targets),
+        "tuning-runs": data.each_run(tuning, metric),
         "training-curves": data.every_point(final, "curve"),
-        "validation-curves": data.every_point(final, "validation"),
+        "validation-curves": data.every_point(final, "validation", metric),
     }
     return _written(folder, report(journal), tables)
 

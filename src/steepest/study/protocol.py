@@ -301,6 +301,7 @@ def header(study: Study) -> dict[str, Any]:
         "workload": {
             "name": study.workload.name,
             "title": study.workload.title,
+            "metric": study.workload.measure,
             "targets": list(study.workload.targets or ladder(study)),
         },
         "contenders": [c.description for c in study.contenders],

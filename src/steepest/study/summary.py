@@ -1,5 +1,6 @@
 """The result of a study, computed from its journal alone: a row a contender, the best first."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
@@ -80,7 +81,7 @@ def summary(journal: Journal) -> list[Row]:
 
 
 def _rank(row: Row) -> tuple[float, float]:
-    return (row.test_acc.mean if row.test_acc else -1.0, row.best if row.best is not None else -1.0)
+    return (row.test_acc.mean if row.test_acc else -math.inf, row.best if row.best is not None else -math.inf)
 
 
 def _row(contender: Mapping[str, Any], runs: Iterable[Run]) -> Row:

@@ -84,6 +84,7 @@ class MinusLoss:
 
     def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.loss = loss
+        self.__name__ = f"minus_{getattr(loss, '__name__', 'loss').strip('<>').replace('lambda', 'loss')}"
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return -self.loss(outputs, targets)

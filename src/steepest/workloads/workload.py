@@ -88,6 +88,12 @@ class Workload:
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.source or super().__reduce_ex__(protocol)
 
+    @property
+    def measure(self) -> str:
+        """The metric in words, after its function: accuracy, minus squared error; "metric" for one without a name."""
+        name = getattr(self.metric, "__name__", "").strip("_").replace("_", " ")
+        return name if name.replace(" ", "").isalnum() else "metric"
+
     def fingerprint(self) -> str:
         """A hash of the data, the code of its functions and the model's layers: equal ones train alike."""
         digest = hashlib.sha256()
