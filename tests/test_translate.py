@@ -300,7 +300,9 @@ def test_what_leaves_the_path_alone_is_left_out_and_said():
         ("optax.novograd(0.1)", "has no counterpart here: its second moment"),
         ("torch.optim.LBFGS(p)", "searches along lines"),
         ("tf.train.FtrlOptimizer(0.1)", "regularized leader"),
-        ("optax.contrib.muon(0.1)", "no class here"),
+        ("optax.contrib.prodigy(0.1)", "no class here"),
+        ("optax.contrib.muon(0.1)", r"not read: .*steepest.optim.Muon\(dialect='optax'\) gives its numbers"),
+        ("keras.optimizers.Muon()", r"not read: .*steepest.optim.Muon\(dialect='keras'\) gives its numbers"),
         ("some.lib.Adam()", "known are those of torch.optim, keras.optimizers, optax"),
         ("optax.adam()", "needs learning_rate"),
         ("optax.adadelta(None)", "climbs"),
@@ -318,6 +320,57 @@ def test_errors_help(call, message):
     with pytest.raises(ValueError, match=message) as error:
         translate(call)
     assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize(("to", "name"), [("keras", "keras.optimizers.Muon"), ("optax", "optax.contrib.muon")])
+def test_muon_is_in_the_libraries_but_is_not_translated_to_them(to, name):
+    answer = translate("torch.optim.Muon(m.parameters(), lr=0.02)", to=to)
+    assert answer.line is None
+    assert answer.reasons == (f"{name} is not translated; steepest.optim.Muon(dialect={to!r}) gives its numbers",)
+    assert f"No line of {to} is known." in str(answer)
+    model = torch.nn.Linear(2, 2)
+    assert steepest.optim.Muon(model.parameters(), dialect=to)  # what the answer names is there
+
+
+@pytest.mark.parametrize(
+    ("call", "to", "reason"),
+    [
+        ("torch.optim.Rprop(p)", "optax", "optax.rprop is another: it applies each step one call late"),
+        ("schedulefree.AdamWScheduleFree(p)", "keras", "keras.optimizers.ScheduleFreeAdamW is another"),
+        ("torch.optim.ASGD(p)", "optax", "optax has no ASGD"),
+    ],
+)
+def test_a_library_is_not_said_to_lack_what_it_has_otherwise(call, to, reason):
+    answer = translate(call, to=to)
+    assert answer.reasons[0].startswith(reason)
+    assert "does the same" in str(answer)
+
+
+# optax.rmsprop's flags, each of which moves the path: no line may leave one of them out
+RMSPROP_FLAGS = [
+    "momentum=0.9, nesterov=True",
+    "bias_correction=True",
+    "eps_in_sqrt=False, bias_correction=True",
+    "eps_in_sqrt=False, momentum=0.9",
+    "eps_in_sqrt=False, momentum=0.9, nesterov=True",
+    "eps_in_sqrt=False, initial_scale=0.1",
+    "eps_in_sqrt=None, momentum=0.9",
+]
+
+
+@pytest.mark.parametrize("to", ["torch", "keras", "optax", "steepest"])
+@pytest.mark.parametrize("flags", RMSPROP_FLAGS)
+def test_no_flag_of_rmsprop_in_optax_is_left_out(flags, to):
+    answer = translate(f"optax.rmsprop(0.1, {flags})", to=to)
+    assert answer.line is None
+    assert answer.steepest is None
+    assert "is a form of this method" in str(answer) or "eps" in answer.reasons[0]
+
+
+def test_optax_takes_none_for_a_no():
+    """So does what it is compared with: `if eps_in_sqrt`."""
+    asked, meant = (translate(f"optax.rmsprop(0.1, eps_in_sqrt={no})", to="torch") for no in (None, False))
+    assert asked.line == meant.line == "torch.optim.RMSprop(model.parameters(), lr=0.1, alpha=0.9)"
 
 
 def test_a_bare_name_needs_its_library():

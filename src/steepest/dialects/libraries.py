@@ -113,7 +113,6 @@ FOREIGN = {
         "Ftrl": "it follows the regularized leader, and its state is a sum of gradients",
         "LossScaleOptimizer": "it wraps another one; translate that one",
         "MultiOptimizer": "it wraps others; translate each by itself",
-        "Muon": "its scaling and its choice of weights are its own",
         "ScheduleFreeAdamW": "its warm-up and its decay are its own",
         **{
             f"legacy.{name}": "where its epsilon stands depends on TensorFlow's kernel; name the class without legacy"
@@ -137,7 +136,7 @@ FOREIGN = {
         **{
             f"contrib.{name}": "no class here has this rule"
             for name in ("acprop", "ademamix", "adopt", "cocob", "dadapt_adamw", "dog", "dowg", "dpsgd", "galore",
-                         "madgrad", "mechanize", "momo", "momo_adam", "muon", "prodigy", "sam", "sophia")
+                         "madgrad", "mechanize", "momo", "momo_adam", "prodigy", "sam", "sophia")
         },
     },
     "tf1": {
@@ -149,6 +148,9 @@ FOREIGN = {
     },
     "schedulefree": {"RAdamScheduleFree": "no class here has this rule"},
 }  # fmt: skip
+
+# optimizers that a class here has in the library's dialect, but whose calls are neither read nor written
+UNREAD = {"keras": {"Muon": "Muon"}, "optax": {"contrib.muon": "Muon"}}
 
 KERAS_BESIDE = (
     "clipnorm: clipvalue: global_clipnorm:clip_norm use_ema: ema_momentum: ema_overwrite_frequency: "
@@ -364,16 +366,32 @@ def find(name: str, library: str | None = None) -> Constructor:
     known = by_name(home)
     short = name.removeprefix(prefix)
     if short not in known:
+        if method := UNREAD.get(home, {}).get(short):
+            raise ValueError(f"{name} is not read: one call moves matrices and, with arguments of their own, the rest; "
+                             f"steepest.optim.{method}(dialect={home!r}) gives its numbers")  # fmt: skip
         if why := FOREIGN.get(home, {}).get(short):
             raise ValueError(f"{name} has no counterpart here: {why}")
         raise ValueError(unknown(f"optimizer of {home}", short, known))
     return known[short]
 
 
+def missing(library: str, method: str) -> str:
+    """Why no optimizer that is read from a library is this class of `steepest.optim`."""
+    for name, one in UNREAD.get(library, {}).items():
+        if one == method:
+            return (f"{WRITTEN[library]}{name} is not translated; "
+                    f"steepest.optim.{method}(dialect={library!r}) gives its numbers")  # fmt: skip
+    for name, why in FOREIGN.get(library, {}).items():
+        if name.rpartition(".")[2].replace("_", "").lower() == method.lower():
+            return f"{WRITTEN[library]}{name} is another: {why}"
+    return f"{library} has no {method}"
+
+
 def meant(constructor: Constructor, given: Mapping[str, Any]) -> Constructor:
     """The optimizer itself, or the other one that some of its arguments make of it."""
     for each in constructors(constructor.library):
-        if each.name == constructor.name and each.says and all(given.get(n) == v for n, v in each.says.items()):
+        said = all(n in given and (given[n] or False) == v for n, v in each.says.items())  # None is a no
+        if each.name == constructor.name and each.says and said:
             return each
     return constructor
 

@@ -144,7 +144,7 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
                 arguments[ours] = value
         elif name in IDLE:
             idle.append(name)
-        elif value not in (None, OPAQUE_DEFAULTS.get(name, False)) or name == "initial_velocity":
+        elif not _idle(name, value):
             abroad[name] = ABROAD[name]
     if arguments.get("nesterov") and not arguments.get("momentum") and constructor.dialect in ("keras", "optax"):
         idle.append("nesterov")  # without momentum: torch refuses it, these leave it out
@@ -155,6 +155,12 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
     _refuse_ascent(constructor, given)
     arguments = _filled(constructor, arguments)
     return Recipe(constructor, arguments, abroad, tuple(idle), parameters)
+
+
+def _idle(name: str, value: Any) -> bool:
+    """Whether an argument without a counterpart does nothing; None is a no, also to what is done by default."""
+    default = OPAQUE_DEFAULTS.get(name, False)
+    return name != "initial_velocity" and (value == default or (value is None and default is not True))
 
 
 def _bound(call: Call, constructor: Constructor) -> tuple[dict[str, Any], str]:

@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from steepest.dialects.conversions import convert, judge
-from steepest.dialects.libraries import BESIDE_THE_PATH, LIBRARIES, TARGETS, WRITTEN, Constructor, constructors
+from steepest.dialects.libraries import (
+    BESIDE_THE_PATH,
+    LIBRARIES,
+    TARGETS,
+    UNREAD,
+    WRITTEN,
+    Constructor,
+    constructors,
+    missing,
+)
 from steepest.dialects.notation import in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
 from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_recipe, tuples
@@ -40,6 +49,7 @@ class Translation:
     steepest  the line of `steepest.optim` that does the same; None when there is none either
     reasons   what cannot be said in the library
     notes     what else to know: arguments without effect, the point that the parameters hold
+    unread    whether the library has such an optimizer, of which nothing is known here but its numbers
     """
 
     source: str
@@ -50,6 +60,7 @@ class Translation:
     steepest: str | None
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
+    unread: bool = False
 
     def json(self) -> dict[str, Any]:
         """The same as data."""
@@ -62,6 +73,7 @@ class Translation:
             "steepest": self.steepest,
             "reasons": list(self.reasons),
             "notes": list(self.notes),
+            "unread": self.unread,
         }
 
     def __str__(self) -> str:
@@ -76,7 +88,7 @@ class Translation:
             if self.holds == CONSTANT:
                 yield f"  {CONSTANT_RATE}"
         else:
-            yield f"No line of {self.to} does the same."
+            yield f"No line of {self.to} is known." if self.unread else f"No line of {self.to} does the same."
             yield from (f"  {reason}" for reason in self.reasons)
             if not self.steepest:
                 yield "  steepest.optim has no counterpart either."
@@ -126,7 +138,8 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
         return replace(answer, line=own, holds=ALWAYS)
     found = _best(recipe, source, to)
     if found is None:
-        return replace(answer, reasons=(_reason(recipe, source, to),))
+        unread = recipe.constructor.method in UNREAD.get(to, {}).values()
+        return replace(answer, reasons=(_reason(recipe, source, to),), unread=unread)
     if source.rule.evaluation_point or source.rule.gradient_point:
         notes.append("the parameters hold the point of the gradient; what eval() shows has no counterpart")
     return replace(answer, line=found.line, holds=found.holds, settings=found.settings, notes=tuple(notes))
@@ -305,7 +318,7 @@ def _reason(recipe: Recipe, source: Followed, to: str) -> str:
     """Which term the nearest form of the library has otherwise."""
     rivals = [c for c in constructors(to) if c.method == recipe.constructor.method]
     if not rivals:
-        return f"{to} has no {recipe.constructor.method}"
+        return missing(to, recipe.constructor.method)
     forms = [(c, rule) for c in rivals for rule, _ in _forms(c) if len(rule.slots) == len(source.rule.slots)]
     if not forms:
         return f"{rivals[0].shown} has no {source.rule.title}"
