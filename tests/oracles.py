@@ -512,6 +512,17 @@ def adan(theta, gradient, rate, steps, beta1, beta2, beta3, eps, weight_decay):
         yield theta
 
 
+def adan_proximal(theta, gradient, rate, steps, beta1, beta2, beta3, eps, weight_decay):
+    """Xie et al. (2022), algorithm 1: the step without decay, then θ/(1 + λη)."""
+    path = adan(theta, lambda _, k: gradient(theta, k), rate, steps, beta1, beta2, beta3, eps, mpf(0))
+    before = theta
+    for k in range(steps):
+        after = next(path)
+        theta = (theta + after - before) / (1 + weight_decay * rate(k))
+        before = after
+        yield theta
+
+
 def adan_root(theta, gradient, rate, steps, beta1, beta2, beta3, eps, eps_root, weight_decay):
     """optax: 1 − b2 in the place of b2, and a constant inside the root."""
     m = v = n = mpf(0)

@@ -338,3 +338,17 @@ def test_adamw_of_the_paper_decays_by_the_schedules_share():
             scheduler.step()
         ends.append(theta.detach())
     torch.testing.assert_close(*ends, rtol=1e-13, atol=0)
+
+
+def test_adan_divides_by_its_decay_unless_told_not_to():
+    """After one step: (θ − u)/(1 + ελ), or (1 − ελ)θ − u, as in the authors' program."""
+    moved = {}
+    for no_prox, decay in ((False, 0.0), (False, 0.5), (True, 0.5)):
+        theta = torch.nn.Parameter(torch.tensor([2.0], dtype=torch.float64))
+        theta.grad = torch.tensor([3.0], dtype=torch.float64)
+        optim.Adan([theta], lr=0.1, weight_decay=decay, no_prox=no_prox).step()
+        moved[no_prox, decay] = theta.item()
+    step = 2.0 - moved[False, 0.0]
+    assert step == pytest.approx(0.1)
+    assert moved[False, 0.5] == pytest.approx((2.0 - step) / 1.05, rel=1e-12)
+    assert moved[True, 0.5] == pytest.approx(2.0 * 0.95 - step, rel=1e-12)

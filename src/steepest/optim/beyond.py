@@ -7,7 +7,7 @@ from steepest.optim.optimizer import Optimizer
 from steepest.optim.shell import Shell
 from steepest.optim.signature import Number, Pair, Params, Triple, completed
 from steepest.rules.adabelief import ADABELIEF
-from steepest.rules.adan import ADAN, ADAN_ROOT
+from steepest.rules.adan import ADAN, ADAN_PROXIMAL, ADAN_ROOT
 from steepest.rules.lamb import LAMB as LAMB_RULE
 from steepest.rules.lamb import LAMB_UNDECAYED
 from steepest.rules.lion import LION
@@ -47,15 +47,17 @@ class Lion(Optimizer):
 class Adan(Optimizer):
     r"""Adan: Adam with Nesterov's look-ahead by the gradient's change (Xie et al. 2022).
 
-    The betas are 1 − β in the paper. Weight decay is decoupled (the authors' `no_prox=True`). "optax" weighs the change
-    by 1 − ρ₂ where the paper has ρ₂, and has `eps_root` inside the root.
+    The betas are 1 − β in the paper. Weight decay divides θ by 1 + ελ after the step; with the authors' `no_prox=True`
+    it is decoupled, as always in "optax", which weighs the change by 1 − ρ₂ where the paper has ρ₂ and has `eps_root`
+    inside the root.
 
     >>> import torch
     >>> optimizer = Adan(torch.nn.Linear(2, 1).parameters(), lr=1e-3)
     """
 
     forms = (
-        form("paper", ADAN),
+        form("paper", ADAN_PROXIMAL, no_prox=False),
+        form("paper", ADAN, no_prox=True),
         form("optax", ADAN_ROOT, {"eps_root": 1e-8}),
     )
 
@@ -67,6 +69,7 @@ class Adan(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0,
         *,
+        no_prox: bool = False,
         eps_root: float = 0,
         **shell: Unpack[Shell],
     ) -> None: ...

@@ -52,6 +52,7 @@ FLAGS = {
     "amsgrad": "divide by the largest second moment so far",
     "centered": "divide by the deviation from the mean gradient",
     "decoupled_weight_decay": "shrink θ beside the gradient, as AdamW does",
+    "no_prox": "decoupled weight decay in the place of the paper's proximal step",
     "adamw": "follow AdamW: for a group of embeddings or the last layer",
     "capturable": "accepted and without effect",
     **{name: argument.meaning for name, argument in SHELL.items() if argument.type is bool},

@@ -23,7 +23,7 @@ from steepest.rules.adam import (
     AMSGRADW,
 )
 from steepest.rules.adamax import ADAMAX, ADAMAX_OUTSIDE, ADAMAX_PUBLISHED
-from steepest.rules.adan import ADAN, ADAN_ROOT
+from steepest.rules.adan import ADAN, ADAN_PROXIMAL, ADAN_ROOT
 from steepest.rules.averaged import ASGD
 from steepest.rules.gradient_descent import GRADIENT_DESCENT
 from steepest.rules.lamb import LAMB, LAMB_UNDECAYED
@@ -106,6 +106,7 @@ RULES: dict[str, Rule] = {
         ADAMAX_OUTSIDE,
         ADAMAX_PUBLISHED,
         ADAN,
+        ADAN_PROXIMAL,
         ADAN_ROOT,
         ASGD,
         LAMB,

@@ -1,11 +1,12 @@
 """Adan: Adam with Nesterov's look-ahead written by the difference of gradients.
 
+The paper's weight decay is a proximal step, which divides; its authors' program subtracts on request, as optax does.
 optax weighs the difference by 1−ρ₂ where the paper, whose β₂ is 1−ρ₂, has ρ₂; and it has a second δ, inside the root.
 """
 
 from steepest.rules.adam import EPS_ROOT
 from steepest.rules.facts import FIRST_MOMENT, SECOND_MOMENT, decay_rate, learning_rate, small_constant, weight_decay
-from steepest.rules.rule import Rule, Slot
+from steepest.rules.rule import Rule, Slot, variant
 from steepest.rules.verbs import sqrt
 
 
@@ -27,6 +28,10 @@ def prepare(t, lr, beta1, beta2, beta3, eps):
     }
 
 
+def prepare_proximal(t, lr, beta1, beta2, beta3, eps, weight_decay):
+    return {**prepare(t, lr, beta1, beta2, beta3, eps), "kept": 1 / (1 + lr * weight_decay)}
+
+
 def prepare_root(t, lr, beta1, beta2, beta3, eps, eps_root):
     constants = prepare(t, lr, beta1, beta2, beta3, eps)
     return {**constants, "correct2": (1 - beta2) / (1 - beta2**t), "ahead": 1 - beta2, "root": eps_root}
@@ -45,6 +50,32 @@ def update(
 ):
     s, d, r = moments(g, s, d, r, h, rho1, new1, rho2, new2, rho3, new3, differs, ahead)
     return theta - rate * (s * correct1 + d * correct2) / (sqrt(r * correct3) + delta), s, d, r, g
+
+
+def update_proximal(
+    theta,
+    g,
+    s,
+    d,
+    r,
+    h,
+    rate,
+    rho1,
+    new1,
+    rho2,
+    new2,
+    rho3,
+    new3,
+    correct1,
+    correct2,
+    correct3,
+    differs,
+    ahead,
+    delta,
+    kept,
+):
+    s, d, r = moments(g, s, d, r, h, rho1, new1, rho2, new2, rho3, new3, differs, ahead)
+    return kept * (theta - rate * (s * correct1 + d * correct2) / (sqrt(r * correct3) + delta)), s, d, r, g
 
 
 def update_root(
@@ -90,7 +121,7 @@ HYPERPARAMETERS = (
 
 
 def equation(ahead, root):
-    """Adan's, with the weight of the change and what stands under the root."""
+    """Adan's without weight decay, with the weight of the change and what stands under the root."""
     return (
         r"s \leftarrow \rho_1 s + (1-\rho_1) g_t,\quad d \leftarrow \rho_2 d + (1-\rho_2)(g_t - g_{t-1}),\quad "
         rf"r \leftarrow \rho_3 r + (1-\rho_3)(g_t + {ahead}(g_t - g_{{t-1}}))^2,\quad "
@@ -100,14 +131,25 @@ def equation(ahead, root):
 
 ADAN = Rule(
     name="adan",
-    title="Adan",
+    title="Adan without the proximal step",
     update=update,
     prepare=prepare,
     slots=SLOTS,
     hyperparameters=HYPERPARAMETERS,
     equation=equation(r"\rho_2", r"\hat{r}"),
-    reference="Xie et al. (2022), algorithm 1, with the correction of the authors' program; 1−ρ is their β",
+    reference="the program of Xie et al. (2022) with no_prox=True; 1−ρ is their β",
     decay="decoupled",
+)
+
+ADAN_PROXIMAL = variant(
+    ADAN,
+    name="adan_proximal",
+    title="Adan",
+    update=update_proximal,
+    prepare=prepare_proximal,
+    equation=ADAN.equation + r",\quad \theta \leftarrow \frac{\theta}{1 + \epsilon\lambda}",
+    reference="Xie et al. (2022), algorithm 1, with the correction of the authors' program; 1−ρ is their β",
+    decay="own",
 )
 
 ADAN_ROOT = Rule(
