@@ -1,6 +1,6 @@
 """Time of one optimizer step, ours against torch's ways of doing the same, all contenders in turn within one run.
 
-    python benchmarks/step_time.py [--shapes tiny,big] [--methods adam] [--compiled] [--repeats 50] [--out FILE.json]
+    python benchmarks/step_time.py [--shapes tiny,big] [--methods adam] [--no-compiled] [--repeats 50] [--out FILE.json]
 
 Prints a table of medians in microseconds and of ratios (best of torch / ours); above 1, ours is faster.
 """
@@ -57,6 +57,7 @@ def contenders(name, options, shapes, compiled):
         optimizers[way] = getattr(torch.optim, name)(parameters(shapes), **options, **flags)
     steps = {way: optimizer.step for way, optimizer in optimizers.items()}
     if compiled:
+        torch.compiler.reset()  # or it gives up compiling after eight optimizers
         optimizers["compiled"] = getattr(torch.optim, name)(parameters(shapes), **options, foreach=True)
         steps["compiled"] = torch.compile(optimizers["compiled"].step)
     return steps, {way: writing_gradients(optimizer) for way, optimizer in optimizers.items()}
@@ -91,7 +92,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--compiled", action="store_true", help="torch.compile too; takes minutes")
+    parser.add_argument("--no-compiled", action="store_true", help="without torch.compile, which takes minutes")
     parser.add_argument(
         "--repeats", type=int, default=0, help="rounds of turns; default: 20 for small models, 4 for large ones"
     )
@@ -104,7 +105,7 @@ def main():
         for method in arguments.methods.split(","):
             name, options, slots = METHODS[method]
             repeats = arguments.repeats or (4 if shape in ("big", "transformer") else 20)
-            found = measured(name, options, slots, shapes, arguments.compiled, repeats)
+            found = measured(name, options, slots, shapes, not arguments.no_compiled, repeats)
             best = min(value for way, value in found.items() if way not in ("ours", "copy"))
             row = {
                 "shape": shape,
