@@ -8,6 +8,7 @@ Prints a table of medians in microseconds and of ratios (best of torch / ours); 
 import argparse
 import json
 import math
+import random
 import statistics
 from pathlib import Path
 
@@ -37,7 +38,13 @@ METHODS = {  # with the slots a weight has
     "adamw": ("AdamW", {"lr": 1e-3}, 2),
 }
 BUILDS = 3
-WAYS = {"loop": {"foreach": False}, "foreach": {"foreach": True}, "fused": {"fused": True}}
+WAYS = {
+    "ours": {},
+    "loop": {"foreach": False},
+    "foreach": {"foreach": True},
+    "fused": {"fused": True},
+    "compiled": {"foreach": True},
+}
 
 
 def parameters(shapes):
@@ -48,18 +55,14 @@ def parameters(shapes):
     return params
 
 
-def contenders(name, options, shapes, compiled):
-    """Each way to take the step, ours first, and what writes its gradients anew."""
-    optimizers = {"ours": getattr(optim, name)(parameters(shapes), **options)}
-    for way, flags in WAYS.items():
-        if way == "fused" and name in ("RMSprop", "Adadelta"):
-            continue  # torch has no fused kernel for these
-        optimizers[way] = getattr(torch.optim, name)(parameters(shapes), **options, **flags)
+def contenders(name, options, shapes, ways):
+    """Each way to take the step, built in this order, and what writes its gradients anew."""
+    makers = {way: getattr(optim if way == "ours" else torch.optim, name) for way in ways}
+    optimizers = {way: make(parameters(shapes), **options, **WAYS[way]) for way, make in makers.items()}
     steps = {way: optimizer.step for way, optimizer in optimizers.items()}
-    if compiled:
+    if "compiled" in steps:
         torch.compiler.reset()  # or it gives up compiling after eight optimizers
-        optimizers["compiled"] = getattr(torch.optim, name)(parameters(shapes), **options, foreach=True)
-        steps["compiled"] = torch.compile(optimizers["compiled"].step)
+        steps["compiled"] = torch.compile(steps["compiled"])
     return steps, {way: writing_gradients(optimizer) for way, optimizer in optimizers.items()}
 
 
@@ -72,12 +75,16 @@ def writing_gradients(optimizer):
 
 def measured(name, options, slots, shapes, compiled, repeats):
     """The median of several builds: where memory happens to lie moves a large model's step by a tenth."""
+    ways = [way for way in WAYS if way != "compiled" or compiled]
+    if name in ("RMSprop", "Adadelta"):
+        ways.remove("fused")  # torch has no fused kernel for these
     builds = []
-    for _ in range(BUILDS):
-        steps, before = contenders(name, options, shapes, compiled)
+    for number in range(BUILDS):
+        order = random.Random(number).sample(ways, len(ways))
+        steps, before = contenders(name, options, shapes, order)
         steps["copy"], before["copy"] = copying(shapes, 3 + 2 * slots), before["ours"]
         builds.append(medians(steps, repeats, before=before))
-    return {way: statistics.median(build[way] for build in builds) for way in builds[0]}
+    return {way: statistics.median(build[way] for build in builds) for way in (*ways, "copy")}
 
 
 def copying(shapes, passes):
