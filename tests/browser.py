@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from base64 import b64decode
 from collections.abc import Iterator
@@ -29,6 +30,16 @@ FLAGS = (
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 )
+# Chromium listens on descriptor 3 and answers on 4; a process of its own sets them, as a fork would end JAX's threads
+CONNECTED = """
+import os, sys
+listens, answers = os.dup(int(sys.argv[1])), os.dup(int(sys.argv[2]))
+os.dup2(listens, 3)
+os.dup2(answers, 4)
+os.set_inheritable(3, True)  # dup2 leaves as it is what lies there already
+os.set_inheritable(4, True)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 PATIENCE = 120.0
 KEYS = {"Tab": 9, "Enter": 13, " ": 32}
 
@@ -132,13 +143,9 @@ def browser(profile: Path) -> Iterator[Browser]:
     from_us, to_them = os.pipe()
     from_them, to_us = os.pipe()
 
-    def connect() -> None:
-        """Chromium listens on descriptor 3 and answers on 4."""
-        os.dup2(from_us, 3)
-        os.dup2(to_us, 4)
-
-    command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}"]
-    process = subprocess.Popen(command, preexec_fn=connect, pass_fds=(3, 4), stderr=subprocess.DEVNULL)
+    ends = (from_us, to_us)
+    command = [sys.executable, "-c", CONNECTED, *map(str, ends), str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}"]
+    process = subprocess.Popen(command, pass_fds=ends, stderr=subprocess.DEVNULL)
     os.close(from_us)
     os.close(to_us)
     try:

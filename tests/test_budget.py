@@ -61,7 +61,7 @@ def test_seconds_become_the_steps_that_each_contender_makes_in_them(tmp_path, cl
         ("sgd", 100, "steps=100"),
         ("adam", 40, "steps=40"),
     }
-    told = method(journal.header, summary(journal), journal.times)["The budget"]
+    told = method(journal, summary(journal))["The budget"]
     assert told.startswith(
         "0.1 seconds of training became as many steps as each makes in that time: 100 of sgd and 40 of "
     )
