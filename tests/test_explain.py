@@ -151,3 +151,8 @@ def test_names_and_data():
 )
 def test_latex_as_a_terminal_shows_it(latex, text):
     assert plain(latex) == text
+
+
+def test_a_genitive_is_no_letter():
+    """The mean s of the gradient is m in the field's letters, the s of "gradient's" is not."""
+    assert "the gradient's mean" in explain("adan").meanings["beta1"]

@@ -50,4 +50,4 @@ def meaning_in_letters(meaning: str, notation: str, slots: Iterable[Slot] = ()) 
     if notation == "lecture":
         return meaning
     letters = {**WORDS, **{slot.symbol: SLOTS.get(slot.name, slot.symbol) for slot in slots}}
-    return re.sub(r"ρ[₁₂₃]|[εδα]|\b[a-z]\b", lambda found: letters.get(found[0], found[0]), meaning)
+    return re.sub(r"ρ[₁₂₃]|[εδα]|(?<!')\b[a-z]\b", lambda found: letters.get(found[0], found[0]), meaning)
