@@ -42,6 +42,7 @@ SETTINGS = {
     "step_size_min": "0.02",
     "step_size_max": "0.09",
     "weight_decay": "0.02",
+    "warmup_steps": "15",
 }
 
 
@@ -635,23 +636,35 @@ def rprop(theta, gradient, rate, steps, etaminus, etaplus, step_size_min, step_s
         yield theta
 
 
-def schedule_free_sgd(theta, gradient, rate, steps, momentum, weight_decay):
+def rising(rate, warmup_steps, first):
+    """The rate of step k = 0, 1, …, which begins with first/warmup_steps of itself."""
+    return lambda k: rate(k) * min(mpf(1), (k + first) / warmup_steps) if warmup_steps else rate(k)
+
+
+def schedule_free_sgd(theta, gradient, rate, steps, momentum, weight_decay, warmup_steps, first=1):
     """Defazio et al. (2024): x is the model, y where the gradient is taken; weights are squares of the largest rate."""
+    moves, weighs = rising(rate, warmup_steps, first), rising(rate, warmup_steps, 1)
     z = x = theta
     largest = total = mpf(0)
     for k in range(steps):
         y = (1 - momentum) * z + momentum * x
         g = gradient(y, k) + weight_decay * y
-        z = z - rate(k) * g
-        largest = max(largest, rate(k))
+        z = z - moves(k) * g
+        largest = max(largest, weighs(k))
         total = total + largest**2
         c = largest**2 / total
         x = (1 - c) * x + c * z
         yield x
 
 
-def schedule_free_adamw(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):
-    """Defazio et al. (2024), algorithm 1, without warm-up."""
+def schedule_free_sgd_late(theta, gradient, rate, steps, momentum, weight_decay, warmup_steps):
+    """optax: z moves by a rate that rises from 0, whose weight in the mean is the next one's."""
+    yield from schedule_free_sgd(theta, gradient, rate, steps, momentum, weight_decay, warmup_steps, first=0)
+
+
+def schedule_free_adamw(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay, warmup_steps, first=1):
+    """Defazio et al. (2024), algorithm 1."""
+    moves, weighs = rising(rate, warmup_steps, first), rising(rate, warmup_steps, 1)
     z = x = theta
     v = largest = total = mpf(0)
     for k in range(steps):
@@ -659,12 +672,18 @@ def schedule_free_adamw(theta, gradient, rate, steps, beta1, beta2, eps, weight_
         g = gradient(y, k)
         v = beta2 * v + (1 - beta2) * g**2
         v_hat = v / (1 - beta2 ** (k + 1))
-        z = z - rate(k) * (g / (sqrt(v_hat) + eps) + weight_decay * y)
-        largest = max(largest, rate(k))
+        z = z - moves(k) * (g / (sqrt(v_hat) + eps) + weight_decay * y)
+        largest = max(largest, weighs(k))
         total = total + largest**2
         c = largest**2 / total
         x = (1 - c) * x + c * z
         yield x
+
+
+def schedule_free_adamw_late(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay, warmup_steps):
+    """optax: likewise."""
+    given = (beta1, beta2, eps, weight_decay, warmup_steps)
+    yield from schedule_free_adamw(theta, gradient, rate, steps, *given, first=0)
 
 
 def lamb(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):

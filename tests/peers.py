@@ -97,7 +97,17 @@ class Case:
         return {known.get(name, name): value for name, value in given.items() if name != "centered" or known}
 
 
-SHOWN = ("adamw", "momentum", "nesterov", "centered", "amsgrad", "eps_root", "initial_scale", "decoupled_weight_decay")
+SHOWN = (
+    "adamw",
+    "momentum",
+    "nesterov",
+    "centered",
+    "amsgrad",
+    "eps_root",
+    "initial_scale",
+    "decoupled_weight_decay",
+    "warmup_steps",
+)
 BETAS = (0.9, 0.99)
 MUON = {"momentum": "beta", "beta1": "adam_b1", "beta2": "adam_b2"}
 MUON_KERAS = {"beta1": "adam_beta_1", "beta2": "adam_beta_2"}
@@ -144,6 +154,13 @@ CASES = [
     Case("AdaBelief", "optax", "adabelief", {"betas": BETAS, "eps": 1e-3, "eps_root": 1e-3}),
     Case("ScheduleFreeSGD", "paper", "SGDScheduleFree", {"momentum": 0.8}),
     Case("ScheduleFreeAdamW", "paper", "AdamWScheduleFree", {"betas": BETAS, "eps": 1e-3}),
+    *(
+        Case(cls, "paper", peer, {**options, "warmup_steps": 20})
+        for cls, peer, options in (
+            ("ScheduleFreeSGD", "SGDScheduleFree", {"momentum": 0.8}),
+            ("ScheduleFreeAdamW", "AdamWScheduleFree", {"betas": BETAS, "eps": 1e-3}),
+        )
+    ),
     Case("ScheduleFreeSGD", "optax", "schedule_free_sgd", {"momentum": 0.8}, renamed={"momentum": "b1"}),
     Case("ScheduleFreeAdamW", "optax", "schedule_free_adamw", {"betas": BETAS, "eps": 1e-3}),
     Case("Adagrad", "tf1", "ApplyAdagrad", {"initial_accumulator_value": 0.2, "eps": 0.0}),
@@ -284,13 +301,14 @@ def optax_walk(peer: str, given: tuple[tuple[str, Any], ...], shape: tuple[int, 
 
     make = getattr(optax() if hasattr(optax(), peer) else optax().contrib, peer)
 
+    warms = dict(given).get("warmup_steps")  # then the rate is a number there
+
     def walk(rates: Any, weight_decay: Any, grads: Any) -> Any:
+        rate = rates[0] if warms else lambda count: rates[count]
         if decays(make):
-            tx = make(lambda count: rates[count], **dict.fromkeys(decays(make), weight_decay), **dict(given))
+            tx = make(rate, **dict.fromkeys(decays(make), weight_decay), **dict(given))
         else:
-            tx = optax().chain(
-                optax().add_decayed_weights(weight_decay), make(lambda count: rates[count], **dict(given))
-            )
+            tx = optax().chain(optax().add_decayed_weights(weight_decay), make(rate, **dict(given)))
 
         shown = optax().contrib.schedule_free_eval_params if "schedule_free" in peer else lambda _, theta: theta
 

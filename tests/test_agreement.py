@@ -28,6 +28,13 @@ PAGE = Path(__file__).parent.parent / "docs" / "agreement.md"
 every_case = pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{c.dialect}-{c.name}" for c in CASES])
 
 
+WARMING = [
+    replace(case, options={**case.options, "warmup_steps": 20})
+    for case in CASES
+    if case.peer.startswith("schedule_free")
+]
+
+
 @cache
 def reference(number, decaying, weight_decay):
     """The library's path, walked once in each process."""
@@ -72,6 +79,12 @@ SAME = {
     *(("SGD", a, b) for a in ("keras", "optax") for b in ("torch", "keras", "optax", "lecture", "paper")),
     *(("Adagrad", "tf1", other) for other in ("torch", "lecture", "paper")),
     ("RMSprop", "optax", "paper"),
+    # without warm-up
+    *(
+        (name, *two)
+        for name in ("ScheduleFreeSGD(momentum=0.8)", "ScheduleFreeAdamW")
+        for two in (("paper", "optax"), ("optax", "paper"))
+    ),
     # in bfloat16 the place of δ shows only beside a mean as small: tests/test_muon.py has one
     *((f"Muon(momentum=0.8{more})", "torch", "paper") for more in ("", ", nesterov")),
 }
@@ -143,6 +156,14 @@ def test_a_dialects_defaults_are_the_librarys(cls, dialect, peer):
         n: v or 0 for n, v in expected.items() if n not in without
     }
     assert len(compared) > 1
+
+
+@pytest.mark.parametrize("case", WARMING, ids=[case.cls for case in WARMING])
+def test_optax_warms_up_from_nothing(case):
+    """With a constant rate, the only one that it takes there, and whose part it computes in float32."""
+    path, reference = ours(case, False, DECAY), theirs(case, False, DECAY)
+    assert difference(path, reference) < 1e-6
+    assert difference(ours(case, False, DECAY, dialect="paper"), reference) > 1e-3
 
 
 def test_optax_adadelta_without_a_rate_ascends():

@@ -406,7 +406,9 @@ def test_points():
     assert [name for name, rule in RULES.items() if rule.moves_the_gradient_point] == [
         "nesterov",
         "schedule_free_adamw",
+        "schedule_free_adamw_late",
         "schedule_free_sgd",
+        "schedule_free_sgd_late",
     ]
 
 

@@ -13,7 +13,12 @@ from steepest.rules.lamb import LAMB_UNDECAYED
 from steepest.rules.lion import LION
 from steepest.rules.quasi_hyperbolic import MOMENTUM_MEAN, QHADAM
 from steepest.rules.quasi_hyperbolic import QHM as QHM_RULE
-from steepest.rules.schedule_free import SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
+from steepest.rules.schedule_free import (
+    SCHEDULE_FREE_ADAMW,
+    SCHEDULE_FREE_ADAMW_LATE,
+    SCHEDULE_FREE_SGD,
+    SCHEDULE_FREE_SGD_LATE,
+)
 from steepest.rules.yogi import YOGI, YOGI_CORRECTED
 
 
@@ -200,7 +205,8 @@ class ScheduleFreeSGD(Optimizer):
     r"""Schedule-free gradient descent: the model is a running mean of the iterates (Defazio et al. 2024).
 
     While training the parameters hold the point of the gradient: call `eval()` before the model is judged or saved,
-    `train()` before training goes on. No schedule is needed; warm-up by a scheduler is fine.
+    `train()` before training goes on. No schedule is needed. Over `warmup_steps` the rate rises from
+    lr/`warmup_steps`, in "optax" from 0.
 
     >>> import torch
     >>> optimizer = ScheduleFreeSGD(torch.nn.Linear(2, 1).parameters(), lr=1.0)
@@ -209,11 +215,17 @@ class ScheduleFreeSGD(Optimizer):
 
     forms = (
         form("paper", SCHEDULE_FREE_SGD),
-        form("optax", SCHEDULE_FREE_SGD),
+        form("optax", SCHEDULE_FREE_SGD_LATE),
     )
 
     def __init__(
-        self, params: Params, lr: Number = 1.0, momentum: float = 0.9, weight_decay: float = 0, **shell: Unpack[Shell]
+        self,
+        params: Params,
+        lr: Number = 1.0,
+        momentum: float = 0.9,
+        weight_decay: float = 0,
+        warmup_steps: int = 0,
+        **shell: Unpack[Shell],
     ) -> None: ...
 
 
@@ -222,7 +234,8 @@ class ScheduleFreeAdamW(Optimizer):
     r"""Schedule-free AdamW: the model is a running mean of AdamW's iterates (Defazio et al. 2024).
 
     While training the parameters hold the point of the gradient: call `eval()` before the model is judged or saved,
-    `train()` before training goes on. No schedule is needed; warm-up by a scheduler is fine.
+    `train()` before training goes on. No schedule is needed. Over `warmup_steps` the rate rises from
+    lr/`warmup_steps`, in "optax" from 0.
 
     >>> import torch
     >>> optimizer = ScheduleFreeAdamW(torch.nn.Linear(2, 1).parameters(), lr=2.5e-3)
@@ -231,7 +244,7 @@ class ScheduleFreeAdamW(Optimizer):
 
     forms = (
         form("paper", SCHEDULE_FREE_ADAMW),
-        form("optax", SCHEDULE_FREE_ADAMW),
+        form("optax", SCHEDULE_FREE_ADAMW_LATE),
     )
 
     def __init__(
@@ -241,6 +254,7 @@ class ScheduleFreeAdamW(Optimizer):
         betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
+        warmup_steps: int = 0,
         **shell: Unpack[Shell],
     ) -> None: ...
 

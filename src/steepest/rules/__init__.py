@@ -55,7 +55,12 @@ from steepest.rules.rmsprop import (
 )
 from steepest.rules.rprop import RPROP
 from steepest.rules.rule import Constants, Hyperparameter, InvalidNumber, NotANumber, Rule, Slot, variant
-from steepest.rules.schedule_free import SCHEDULE_FREE_ADAMW, SCHEDULE_FREE_SGD
+from steepest.rules.schedule_free import (
+    SCHEDULE_FREE_ADAMW,
+    SCHEDULE_FREE_ADAMW_LATE,
+    SCHEDULE_FREE_SGD,
+    SCHEDULE_FREE_SGD_LATE,
+)
 from steepest.rules.yogi import YOGI, YOGI_CORRECTED
 
 __all__ = [
@@ -131,7 +136,9 @@ RULES: dict[str, Rule] = {
         RADAM_PUBLISHED,
         RPROP,
         SCHEDULE_FREE_ADAMW,
+        SCHEDULE_FREE_ADAMW_LATE,
         SCHEDULE_FREE_SGD,
+        SCHEDULE_FREE_SGD_LATE,
         YOGI,
         YOGI_CORRECTED,
     )
