@@ -146,7 +146,9 @@ def judge(source: Rule, numbers: Numbers, target: Rule) -> Verdict:
 
 def _may_be_zero(name: str) -> bool:
     """Whether a 0 only leaves a term out: small constants, starts and decays, not the memory of a mean."""
-    return name in ("momentum", "dampening", "weight_decay", "lr_decay") or name.startswith(("eps", "initial"))
+    return name in ("momentum", "dampening", "weight_decay", "lr_decay", "warmup_steps") or name.startswith(
+        ("eps", "initial")
+    )
 
 
 def typical(rule: Rule, at_default: Collection[str] = ()) -> dict[str, float]:

@@ -33,6 +33,7 @@ TERMS = {
     "dampening": "dampening, which leaves the first step out",
     "lr_decay": "a rate that falls by itself",
     "initial_accumulator_value": "what the accumulator starts from",
+    "warmup_steps": "how the rate warms up",
     "initial_scale": "what the mean square starts from",
 }
 
