@@ -42,7 +42,7 @@ def race(
     passes: Annotated[
         float | None,
         typer.Option(
-            help="Passes over the data in a final run; a tuning run has 0.4 of them.",
+            help="Passes over the data in a final run; a tuning run has 0.8 of them.",
             show_default="the workload's own, or 10",
         ),
     ] = None,
