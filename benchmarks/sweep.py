@@ -37,6 +37,7 @@ from turns import machine, medians
 
 from steepest.stopping import criteria
 from steepest.study import CONTENDERS
+from steepest.study.budget import TUNING_SHARE
 from steepest.study.workers import results
 from steepest.trial import Trial
 from steepest.trial.alone import first_model as first_model
@@ -63,7 +64,8 @@ PLAIN = {
 }
 ARRAYS = (3, 3, 5, 6, 5, 5, 7, 7)  # read or written by each rule in a step
 STEPS_OF_A_SCAN = 10
-PASSES = {"softmax": (4, 10), "network": (0.5, 1), "tanh": (0.25, 0.5)}  # of a tuning run, and of a final one
+# of a tuning run, and of a final one
+PASSES = {"softmax": (10 * TUNING_SHARE, 10), "network": (0.5, 1), "tanh": (0.25, 0.5)}
 TUNED, SEEDS = 9, 5
 CORES = joblib.cpu_count()
 
