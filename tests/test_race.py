@@ -179,11 +179,11 @@ def test_time_left_counts_the_final_runs_that_are_not_planned_yet(monkeypatch):
     status = Status(study, Journal(), called_for(study, []))
     clock.look(status)
     assert str(clock) == "0:00"
-    now[0] = 8.0
+    now[0] = 16.0
     Journal.keys = {trial.key for trial in status.trials}
     clock.look(status)
-    # four runs of 2 passes took 8 seconds; three of 5 are to come
-    assert str(clock) == "0:08, about 0:15 left"
+    # four runs of 4 passes took 16 seconds; three of 5 are to come
+    assert str(clock) == "0:16, about 0:15 left"
 
 
 def test_list_names_everything_that_the_commands_take(capsys):

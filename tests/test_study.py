@@ -135,7 +135,7 @@ def test_the_choice_is_frozen_before_fresh_seeds_and_only_they_see_the_test_spli
 def test_every_contender_has_the_same_budget_and_batch():
     study = plan(SMALL, DEFAULT, passes=5, batch_size=6)
     trials = called_for(study, [])
-    assert {tuple(map(str, t.until)) for t in trials} == {("passes=2",)}
+    assert {tuple(map(str, t.until)) for t in trials} == {("passes=4",)}
     assert {t.batch_size for t in trials} == {None, 6}
     assert {t.contender for t in trials if t.batch_size is None} == {"gd"}
 
@@ -143,9 +143,9 @@ def test_every_contender_has_the_same_budget_and_batch():
 @pytest.mark.parametrize(
     ("until", "tuning", "final"),
     [
-        ([], ["passes=4"], ["passes=10"]),
-        (["loss=0.1"], ["passes=4", "loss=0.1"], ["passes=10", "loss=0.1"]),
-        (["steps=1000"], ["steps=400"], ["steps=1000"]),
+        ([], ["passes=8"], ["passes=10"]),
+        (["loss=0.1"], ["passes=8", "loss=0.1"], ["passes=10", "loss=0.1"]),
+        (["steps=1000"], ["steps=800"], ["steps=1000"]),
         (["passes=0.5"], ["passes=0.5"], ["passes=0.5"]),
     ],
 )
