@@ -15,8 +15,8 @@ from steepest.cli import common
 from steepest.cli.descend import hyperparameters
 from steepest.rules import METHODS
 
-EXAMPLE = ["descend", "quartic", "--optimizer", "momentum"]
-EXAMPLE += ["--lr", "0.05", "--momentum", "0.7", "--start", "-2.8", "--steps", "99"]
+SETTING = ["descend", "quartic", "--lr", "0.05", "--momentum", "0.7", "--start", "-2.8", "--steps", "99"]
+EXAMPLE = [*SETTING, "--optimizer", "momentum"]
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_json_in_two_dimensions_has_pairs(steepest):
 
 
 def test_compare_puts_all_methods_side_by_side(steepest, tmp_path):
-    code, out, _ = steepest(*EXAMPLE, "--compare", "--out", tmp_path / "a" / "b")
+    code, out, _ = steepest(*SETTING, "--compare", "--out", tmp_path / "a" / "b")
     assert code == 0
     ends = {line.split()[0]: line for line in out.splitlines() if line.strip() and line.split()[0] in METHODS}
     assert set(ends) == set(METHODS)
@@ -90,7 +90,7 @@ def test_compare_puts_all_methods_side_by_side(steepest, tmp_path):
     assert "local" in ends["nesterov"]
     assert "-1.58634606" in ends["nesterov"]
     assert (tmp_path / "a" / "b" / "compare.svg").exists()
-    _, out, _ = steepest(*EXAMPLE, "--compare", "--json")
+    _, out, _ = steepest(*SETTING, "--compare", "--json")
     assert [run["optimizer"] for run in json.loads(out)["runs"]] == list(METHODS)
 
 
@@ -126,6 +126,7 @@ def test_every_hyperparameter_of_every_method_is_an_option(steepest):
         ("descend -x**2", "unknown option -x; what begins with a minus but is no option goes after --"),
         ("descend --optimizer momentun", "did you mean 'momentum'?"),
         ("descend quartc", "unknown function 'quartc'; did you mean 'quartic'?"),
+        ("descend --compare -o adam", "--compare takes all methods; without it, several -o"),
         ("descend __import__('os')", "unknown function '__import__'"),
         ("descend --lr -1", "Invalid learning rate: -1.0; lr must be a finite number, 0 or above"),
         ("descend --lr nan", "Invalid learning rate: nan"),
@@ -250,7 +251,7 @@ def test_help_and_version(steepest):
 
 def process(*arguments, **options):
     return subprocess.run(
-        [sys.executable, "-m", "steepest.cli", *arguments], capture_output=True, text=True, check=False, **options
+        [sys.executable, "-m", "steepest", *arguments], capture_output=True, text=True, check=False, **options
     )
 
 
@@ -268,7 +269,7 @@ def test_a_reader_that_stops_is_no_error(tmp_path):
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "steepest.cli", "descend", "--json"], stdout=write, stderr=subprocess.PIPE, check=False
+        [sys.executable, "-m", "steepest", "descend", "--json"], stdout=write, stderr=subprocess.PIPE, check=False
     )
     os.close(write)
     assert done.stderr == b""

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.descent import FUNCTIONS, OPTIMIZERS, descend
-from steepest.descent.functions import turning_points
+from steepest.descent.functions import function, turning_points
 from steepest.descent.run import WITHOUT_RATE
 from steepest.rules import METHODS
 from steepest.schedules import SCHEDULES, constant, linear
@@ -138,6 +138,14 @@ def test_minima_are_minima(name):
         around = [here + 1e-3 * np.array([math.cos(a), math.sin(a)])[: len(point)] for a in np.linspace(0.1, 6.3, 16)]
         assert min(f.value(p) for p in around) > f.value(here)
         assert all(a <= x <= b for x, (a, b) in zip(point, f.view, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "minima"),
+    [("log(x)", []), ("log(abs(x))", []), ("1/x**2 - 3", []), ("abs(x)", [0.0]), ("x²", [0.0])],
+)
+def test_a_pole_is_no_minimum(text, minima):
+    assert [point[0] for point in function(text).minima_between(-2.0, 3.0)] == pytest.approx(minima, abs=1e-300)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

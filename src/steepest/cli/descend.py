@@ -63,6 +63,8 @@ def descend(
     """
     from steepest.descent import descend as run
 
+    if compare and optimizer:
+        raise ValueError("--compare takes all methods; without it, several -o put those side by side: -o sgd -o adam")
     folder = out_folder(out) if out else None
     names = list(METHODS) if compare else optimizer or ["sgd"]
     result = run(

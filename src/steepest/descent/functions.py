@@ -65,15 +65,17 @@ class Function:
 
 
 def turning_points(function: Function, low: float, high: float, upwards: bool, samples: int = 4001) -> list[float]:
-    """Where the derivative of a function of one variable changes its sign, to the last digit.
+    """Where the derivative of a function of one variable changes its sign, to the last digit; not where it has a pole.
 
     upwards: from − to + (minima) or from + to − (maxima).
     """
     sign = 1.0 if upwards else -1.0
     x = np.linspace(low, high, samples)
-    slope = sign * np.asarray(function.formula.differentiate(x)[1][0])
-    crossings = np.flatnonzero((slope[:-1] < 0) & (slope[1:] >= 0))
-    return [_bisect(function, sign, float(x[i]), float(x[i + 1])) for i in crossings]
+    value, (slope, *_) = function.formula.differentiate(x)
+    exists, slope = np.isfinite(value), sign * np.asarray(slope)
+    crossings = np.flatnonzero((slope[:-1] < 0) & (slope[1:] >= 0) & exists[:-1] & exists[1:])
+    points = [_bisect(function, sign, float(x[i]), float(x[i + 1])) for i in crossings]
+    return [point for point in points if np.isfinite(function.gradient(np.array([point]))).all()]
 
 
 def _bisect(function: Function, sign: float, low: float, high: float) -> float:
@@ -182,7 +184,7 @@ def function(name: str) -> Function:
     """
     if name in FUNCTIONS:
         return FUNCTIONS[name]
-    if isinstance(name, str) and re.fullmatch(r"[A-Za-z][\w-]*", name) and name not in (*VARIABLES, *CONSTANTS):
+    if isinstance(name, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) and name not in (*VARIABLES, *CONSTANTS):
         raise ValueError(unknown("function", name, FUNCTIONS) + "; or give an expression such as 'x**4 - x**2'")
     formula = parse(name)
     return Function(name, "an expression of your own", formula, start=(1.0,) * len(formula.variables))

@@ -1,4 +1,4 @@
-"""`python -m steepest.cli` is the command `steepest`."""
+"""`python -m steepest` is the command `steepest`."""
 
 import sys
 
