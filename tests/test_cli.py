@@ -276,6 +276,20 @@ def test_a_reader_that_stops_is_no_error(tmp_path):
     assert done.returncode == 1
 
 
+def test_without_the_lab_the_cure_is_named(tmp_path):
+    """A folder in front of the installed libraries, in which those of the lab cannot be imported."""
+    for library in ("typer", "joblib"):
+        (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError(name={library!r})", encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    here = {"env": {**os.environ, "PYTHONPATH": path}}
+    command = process("list", **here)
+    assert (command.returncode, command.stdout) == (1, "")
+    assert command.stderr == "steepest: the commands need typer; pip install 'steepest[lab]'\n"
+    code = "import steepest\nsteepest.race('mnist')"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, **here)
+    assert asked.stderr.endswith("ModuleNotFoundError: steepest.race needs joblib; pip install 'steepest[lab]'\n")
+
+
 def test_output_needs_no_unicode_terminal(tmp_path):
     done = process("descend", "--out", "o", cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.stderr

@@ -40,7 +40,11 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        try:
+            return getattr(importlib.import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as missing:
+            missing.msg = f"steepest.{name} needs {missing.name}; pip install 'steepest[lab]'"
+            raise
     if name in __all__:
         return importlib.import_module(f"steepest.{name}")
     raise AttributeError(f"module 'steepest' has no attribute {name!r}")
