@@ -12,6 +12,7 @@ import steepest
 from steepest import translate
 from steepest.dialects.libraries import constructors
 from steepest.dialects.recipe import read_recipe
+from steepest.dialects.refusals import FOREIGN
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
@@ -103,6 +104,8 @@ def walked(line):
         ("optax.sgd(0.01, momentum=0.9)", "keras"),
         ("optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.01))", "steepest"),
         ("optax.chain(optax.add_decayed_weights(0.1), optax.adam(0.01))", "torch"),
+        ("optax.sign_sgd(0.01)", "steepest"),
+        ("steepest.optim.Lion(model.parameters(), 0.01, betas=(0.0, 0.0), weight_decay=0.1)", "optax"),
         ("optax.nadam(0.01)", "steepest"),
         ("optax.nadamw(0.01, b2=0.99, weight_decay=0.1)", "steepest"),
         ("optax.radam(0.01, b2=0.9)", "steepest"),
@@ -138,3 +141,23 @@ def walked(line):
 def test_pasted_lines_do_in_the_library_what_the_source_does_in_its_own(call, to):
     answer = translate(call, to)
     np.testing.assert_allclose(walked(answer.line), walked(call), rtol=2e-4, atol=2e-6)
+
+
+def test_what_is_said_of_optimizers_without_a_counterpart():
+    """The lines that a refusal names in their place do the same."""
+    rows = torch.nn.Parameter(torch.tensor(START)[:, None])
+    sparse = torch.optim.SparseAdam([rows], lr=0.01, eps=1e-3)
+    for g in GRADIENTS:
+        rows.grad = torch.tensor(g)[:, None].to_sparse(1)
+        sparse.step()
+    adam = with_torch("steepest.optim.Adam(model.parameters(), lr=0.01, eps=1e-3, dialect='keras')")
+    np.testing.assert_allclose(rows.detach()[:, 0], adam, rtol=1e-5)
+    lion = with_torch("steepest.optim.Lion(model.parameters(), 0.01, betas=(0.7, 0.7))")
+    np.testing.assert_allclose(with_optax("optax.signum(0.01, beta=0.7)"), lion, rtol=1e-5)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_every_refused_name_is_there(library):
+    """What only TensorFlow's Keras 2 had is not asked for here."""
+    for name in FOREIGN[library]:
+        assert name.startswith("legacy.") or attrgetter(name)(LIBRARIES[library])

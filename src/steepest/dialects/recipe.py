@@ -9,7 +9,8 @@ import torch
 
 from steepest import optim
 from steepest.dialects.call import Call, Expression, read_call
-from steepest.dialects.libraries import ABROAD, IDLE, OPAQUE_DEFAULTS, Constructor, find, meant
+from steepest.dialects.libraries import Constructor, find, meant
+from steepest.dialects.refusals import ABROAD, IDLE, OPAQUE_DEFAULTS
 from steepest.names import unknown
 from steepest.optim.form import facts
 from steepest.optim.options import together

@@ -7,7 +7,6 @@ from typing import Any
 
 from steepest.dialects.conversions import convert, judge
 from steepest.dialects.libraries import (
-    BESIDE_THE_PATH,
     LIBRARIES,
     TARGETS,
     UNREAD,
@@ -19,6 +18,7 @@ from steepest.dialects.libraries import (
 from steepest.dialects.notation import in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
 from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_recipe, tuples
+from steepest.dialects.refusals import BESIDE_THE_PATH
 from steepest.names import unknown
 from steepest.plain_math import plain
 from steepest.rules import Rule
@@ -298,7 +298,7 @@ def _line(
             given |= {spoken[n]: x for n, x in pairs}
         elif name in spoken:
             given[spoken[name]] = value
-        elif name not in constructor.fixed:
+        else:
             return None
     order = list(constructor.parameters)
     given = dict(sorted(given.items(), key=lambda item: order.index(item[0])))

@@ -47,7 +47,7 @@ OURS = arguments(Ours)
 SHELL = arguments(Shell)
 
 # the flags that only some classes have
-FLAGS = {
+OWN_FLAGS = {
     "nesterov": "Nesterov's form of the momentum",
     "amsgrad": "divide by the largest second moment so far",
     "centered": "divide by the deviation from the mean gradient",
@@ -55,6 +55,6 @@ FLAGS = {
     "no_prox": "decoupled weight decay in the place of the paper's proximal step",
     "adamw": "follow AdamW: for a group of embeddings or the last layer",
     "capturable": "accepted and without effect",
-    **{name: argument.meaning for name, argument in SHELL.items() if argument.type is bool},
 }
+FLAGS = (*OWN_FLAGS, *(name for name, argument in SHELL.items() if argument.type is bool))
 FLAGS_OR_NONE = dict.fromkeys(("foreach", "fused"), "accepted and without effect: one implementation serves all")

@@ -11,7 +11,7 @@ import torch
 from steepest.names import nearest
 from steepest.optim.form import Form, facts
 from steepest.optim.options import ALIASES, together
-from steepest.optim.shell import FLAGS, FLAGS_OR_NONE, SHELL, arguments
+from steepest.optim.shell import FLAGS_OR_NONE, OWN_FLAGS, SHELL, arguments
 
 Params: TypeAlias = Iterable[torch.Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, torch.Tensor]]
 Number: TypeAlias = float | torch.Tensor
@@ -23,7 +23,7 @@ Class = TypeVar("Class", bound=type)
 MEANINGS = {
     "params": "tensors, pairs of name and tensor, or groups: dicts with `params` and options of their own",
     "initial_velocity": "the v to begin with: a number, or one tensor for each parameter",
-    **FLAGS,
+    **OWN_FLAGS,
     **FLAGS_OR_NONE,
     **{name: argument.meaning for name, argument in SHELL.items()},
 }
@@ -44,12 +44,10 @@ def completed(cls: Class) -> Class:
 
 def _written_out(signature: inspect.Signature, forms: Sequence[Form]) -> inspect.Signature:
     """The signature with the shell's arguments, keyword by keyword, in the place of `**shell`."""
-    *own, last = signature.parameters.values()
-    if last.kind is not last.VAR_KEYWORD:
-        return signature
-    (shell,) = last.annotation.__args__
+    *own, rest = signature.parameters.values()
+    (shell,) = rest.annotation.__args__
     beside = [
-        inspect.Parameter(name, last.KEYWORD_ONLY, default=argument.default, annotation=argument.type)
+        inspect.Parameter(name, rest.KEYWORD_ONLY, default=argument.default, annotation=argument.type)
         for name, argument in arguments(shell).items()
     ]
     spoken = [p.replace(default=forms[0].dialect) if p.name == "dialect" else p for p in beside]
