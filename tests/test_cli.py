@@ -1,5 +1,6 @@
 """The command line: what each command prints and writes, exit codes, and one line for every error."""
 
+import io
 import json
 import os
 import subprocess
@@ -308,7 +309,7 @@ def test_explain_shows_each_dialect(steepest):
     assert "did you mean 'rmsprop'" in one_line(err)
 
 
-def test_translate_gives_the_line_to_paste(steepest):
+def test_translate_gives_the_line_to_paste(steepest, monkeypatch):
     code, out, err = steepest("translate", "keras.optimizers.Adagrad(0.1)")
     assert (code, err) == (0, "")
     assert out.startswith("torch.optim.Adagrad(model.parameters(), lr=0.1, initial_accumulator_value=")
@@ -319,6 +320,8 @@ def test_translate_gives_the_line_to_paste(steepest):
     )
     assert code == 0
     assert "steepest.optim.RMSprop(model.parameters(), lr=0.001, momentum=0.9, dialect='keras')" in out
+    monkeypatch.setattr(sys, "stdin", io.StringIO("import optax\nrate = 1/8\ntx = optax.sgd(rate)\n"))
+    assert steepest("translate", "-")[1] == "torch.optim.SGD(model.parameters(), lr=0.125)\n"
     for bad in ("torch.optim.Adam(p, lr=open('x'))", "[bold]torch.optim.Adam(p)", "torch.optim.Adan(p)"):
         code, _, err = steepest("translate", bad)
         assert code == 2

@@ -490,6 +490,46 @@ def test_constants_that_are_read(text, value):
 
 
 @pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("import optax\nopt = optax.sgd(1e-3*4)", "torch.optim.SGD(model.parameters(), lr=0.004)"),
+        ("from tensorflow.keras.optimizers import SGD as S\nopt = S(1/1000)", "SGD(model.parameters(), lr=0.001)"),
+        ("import torch.optim as o\nwd = 2**-10\no.AdamW(p, weight_decay=wd)", "weight_decay=0.0009765625"),
+        ("from steepest import optim\noptim.Rprop(p, 0.1)", "torch.optim.Rprop(p, lr=0.1)"),
+        ("r = 0.1\nr = 2*r\nnet = Net()\noptax.sgd(r)", "lr=0.2"),
+        ("self.lr = 0.5\nself.o = torch.optim.SGD(self.parameters(), self.lr)", "SGD(self.parameters(), lr=0.5)"),
+        ("tx = optax.sgd(0.1)\ntx = optax.chain(optax.add_decayed_weights(0.2), tx)", "lr=0.1, weight_decay=0.2"),
+        ("tx = optax.sgd(0.1)\ns = TrainState.create(params=p, tx=tx)", "lr=0.1"),
+        ("model.compile(optimizer=keras.optimizers.SGD(0.1), loss='mse')", "lr=0.1"),
+        ("optax.inject_hyperparams(optax.sgd)(learning_rate=0.1)", "lr=0.1"),
+    ],
+)
+def test_several_lines_come_to_one_call(text, line):
+    assert line in translate(text).line
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("lr = 0.1\nAdam(lr)", "Adam is in torch, keras, steepest"),
+        ("from torch.optim import *\nAdam(p)", "imports names that are not written here"),
+        ("from .mine import Adam\nAdam(p)", "no call of a library's optimizer"),
+        ("for p in q: pass\noptax.sgd(1)", "'for p in q: pass' at character 1 is neither an import"),
+        ("lr = 0.1\nlr += 1\noptax.sgd(lr)", "'lr .= 1' at character 10"),
+        ("lr = 0.1\nlr, b = f()\noptax.sgd(lr)", "learning_rate=lr of optax.sgd is no constant"),
+        ("lr = 0.1\nlr = g()\noptax.sgd(lr)", "learning_rate=lr of optax.sgd is no constant"),
+        ("optax.sgd(1)\noptax.adam(1)", "'optax.adam.1.' at character 14 is a call besides that of optax.sgd"),
+        ("optax.sgd(1)\noptax.adam(1", "at character 11 in line 2"),
+        ("\n".join(["a0=(1,1)", *(f"a{i + 1}=(a{i},a{i})" for i in range(99))]), "holds too much"),
+        ("x = 3\ny = 4", "no call of a library's optimizer"),
+    ],
+)
+def test_several_lines_that_come_to_none(text, why):
+    with pytest.raises(ValueError, match=why):
+        translate(text)
+
+
+@pytest.mark.parametrize(
     "parameters",
     ["net.parameters()", "params", "list(net.parameters())", "filter(lambda p: p.requires_grad, net.parameters())"],
 )

@@ -1,5 +1,6 @@
 """`steepest explain` and `steepest translate`: what each library means by a name, and one in the words of another."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -37,7 +38,9 @@ def explain(
 
 
 def translate(
-    call: Annotated[str, typer.Argument(help="A line such as 'keras.optimizers.SGD(0.1, momentum=0.9)', in quotes.")],
+    call: Annotated[
+        str, typer.Argument(help="Code such as 'keras.optimizers.SGD(0.1, momentum=0.9)', in quotes; - reads stdin.")
+    ],
     to: Annotated[str, typer.Option(help="The library: torch, keras, optax or steepest.")] = "torch",
     from_: Annotated[
         str | None, typer.Option("--from", help="The library of the call, where its name does not say it; also tf1.")
@@ -51,7 +54,7 @@ def translate(
     """
     from steepest.dialects import translate as run
 
-    found = run(call, to=to, from_=from_)
+    found = run(sys.stdin.read() if call == "-" else call, to=to, from_=from_)
     if as_json:
         print_json(found.json())
         return

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LONGEST = 2000  # characters; no recipe is longer, and the parser's depth stays bounded
+INJECTING = ("inject_hyperparams", "inject_stateful_hyperparams")  # of optax: they leave the numbers as they are
 
 OPERATIONS: dict[type[ast.operator], Callable[[float, float], Any]] = {
     ast.Add: operator.add,
@@ -54,58 +55,75 @@ class Expression:
 def read_call(text: str) -> Call:
     """The call in a line of Python; `name = call(...)` and `self.name = call(...)` are read as well.
 
-    Arguments are numbers, also of simple arithmetic as 1e-3*2, True, False, None, strings and tuples. Whatever else an
-    argument says is kept as text, for the caller to allow or refuse.
+    Arguments are numbers, also of simple arithmetic as 1e-3*2, True, False, None, strings, tuples, and dictionaries of
+    numbers. Whatever else an argument says is kept as text, for the caller to allow or refuse.
 
     Raises ValueError, with the place, for anything that is not one such call.
     """
+    source, body = parsed(text)
+    if len(body) != 1:
+        raise ValueError(f"{len(body)} statements in {short(source)}; wanted is one call")
+    return call_of(source, assigned(body[0]) or body[0])
+
+
+def call_of(source: str, node: ast.AST) -> Call:
+    """The call that a piece of the parsed source is."""
+    if not isinstance(node, ast.Call):
+        raise refused(source, node, "is no call; wanted is one such as torch.optim.Adam(model.parameters(), lr=1e-3)")
+    name = called(node)
+    if name is None:
+        raise refused(source, node.func, "is no dotted name, as torch.optim.Adam is")
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            raise refused(source, argument, "unpacks what is not written here; write the arguments out")
+    keywords: dict[str, Any] = {}
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            raise refused(source, keyword.value, "unpacks what is not written here; write the arguments out")
+        if keyword.arg in keywords:
+            raise refused(source, keyword.value, f"gives {keyword.arg} a second time")
+        keywords[keyword.arg] = _value(source, keyword.value)
+    return Call(name, tuple(_value(source, argument) for argument in node.args), keywords)
+
+
+def parsed(text: str) -> tuple[str, list[ast.stmt]]:
+    """The text without what stands around it, and its statements."""
     if not isinstance(text, str):
         raise ValueError(f"translate reads text, not {type(text).__name__}; put the call in quotes")
     source = text.strip()
     if len(source) > LONGEST:
         raise ValueError(f"{len(source)} characters are too many for one call; at most {LONGEST} are read")
-    node = _parsed(source)
-    if not isinstance(node, ast.Call):
-        raise _refused(source, node, "is no call; wanted is one such as torch.optim.Adam(model.parameters(), lr=1e-3)")
-    name = _dotted(node.func)
-    if name is None:
-        raise _refused(source, node.func, "is no dotted name, as torch.optim.Adam is")
-    for argument in node.args:
-        if isinstance(argument, ast.Starred):
-            raise _refused(source, argument, "unpacks what is not written here; write the arguments out")
-    keywords: dict[str, Any] = {}
-    for keyword in node.keywords:
-        if keyword.arg is None:
-            raise _refused(source, keyword.value, "unpacks what is not written here; write the arguments out")
-        if keyword.arg in keywords:
-            raise _refused(source, keyword.value, f"gives {keyword.arg} a second time")
-        keywords[keyword.arg] = _value(source, keyword.value)
-    return Call(name, tuple(_value(source, argument) for argument in node.args), keywords)
-
-
-def _parsed(source: str) -> ast.AST:
     if not source:
         raise ValueError("the text is empty; wanted is a call such as torch.optim.Adam(model.parameters(), lr=1e-3)")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            body = ast.parse(source).body
+            return source, ast.parse(source).body
     except SyntaxError as error:
-        where = f" at character {error.offset}" if error.offset else ""
-        raise ValueError(f"this is not Python: {error.msg}{where} of {_short(source)}") from None
+        line = f" in line {error.lineno}" if error.lineno and "\n" in source else ""
+        where = f" at character {error.offset}{line}" if error.offset else ""
+        raise ValueError(f"this is not Python: {error.msg}{where} of {short(source)}") from None
     except (ValueError, MemoryError, RecursionError):
-        raise ValueError(f"this is not Python that can be read: {_short(source)}") from None
-    if len(body) != 1:
-        raise ValueError(f"{len(body)} statements in {_short(source)}; wanted is one call")
-    statement = body[0]
-    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-    named = all(isinstance(target, ast.Name | ast.Attribute) for target in targets)
-    if isinstance(statement, ast.Assign | ast.AnnAssign) and named and statement.value:
-        return statement.value
-    return statement.value if isinstance(statement, ast.Expr) else statement
+        raise ValueError(f"this is not Python that can be read: {short(source)}") from None
 
 
-def _dotted(node: ast.AST) -> str | None:
+def assigned(statement: ast.stmt) -> ast.expr | None:
+    """What a statement computes: the value that it gives to names, or the expression that it is."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        return statement.value if all(isinstance(t, ast.Name | ast.Attribute) for t in targets) else None
+    return statement.value if isinstance(statement, ast.Expr) else None
+
+
+def called(node: ast.Call) -> str | None:
+    """The dotted name of what is called; that of the optimizer in `optax.inject_hyperparams(optax.adam)(...)`."""
+    if isinstance(node.func, ast.Call) and (dotted(node.func.func) or "").endswith(INJECTING) and node.func.args:
+        return dotted(node.func.args[0])
+    return dotted(node.func)
+
+
+def dotted(node: ast.AST) -> str | None:
+    """The text of a name or of attributes of one; None for anything else."""
     parts = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -116,8 +134,10 @@ def _dotted(node: ast.AST) -> str | None:
 def _value(source: str, node: ast.expr) -> Any:
     if isinstance(node, ast.Tuple | ast.List):
         if any(isinstance(item, ast.Dict | ast.Starred) for item in node.elts):
-            raise _refused(source, node, "holds parameter groups; translate the options of each group by themselves")
+            raise refused(source, node, "holds parameter groups; translate the options of each group by themselves")
         return tuple(_value(source, item) for item in node.elts)
+    if isinstance(node, ast.Dict) and node.keys and None not in node.keys:
+        return {_number(source, k): _number(source, v) for k, v in zip(node.keys, node.values, strict=True) if k}
     if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool | str)):
         return node.value
     if isinstance(node, ast.Name | ast.Attribute | ast.Call):
@@ -137,20 +157,21 @@ def _number(source: str, node: ast.expr) -> float | int:
     except (OverflowError, ZeroDivisionError, RecursionError, ValueError) as error:
         if isinstance(error, ValueError) and "at character" in str(error):
             raise
-        raise _refused(source, node, "is no finite number") from None
-    raise _refused(source, node, "is no constant: numbers, True, False, None, strings and tuples are read")
+        raise refused(source, node, "is no finite number") from None
+    raise refused(source, node, "is no constant: numbers, True, False, None, strings and tuples are read")
 
 
-def _refused(source: str, node: ast.AST, why: str) -> ValueError:
+def refused(source: str, node: ast.AST, why: str) -> ValueError:
     """The error that shows what was written, and where."""
     line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
     lines = source.splitlines() or [""]
     before = lines[line - 1].encode()[:column].decode(errors="ignore")
     place = sum(len(each) + 1 for each in lines[: line - 1]) + len(before) + 1
     written = ast.get_source_segment(source, node) or source  # pyright: ignore[reportArgumentType]
-    return ValueError(f"{_short(written)} at character {place} {why}")
+    return ValueError(f"{short(written)} at character {place} {why}")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A text as an error can quote it."""
     text = " ".join(text.split())
     return repr(text if len(text) <= 60 else text[:57] + "…")

@@ -217,6 +217,11 @@ ROWS = (
 )
 
 
+def is_of_a_library(name: str) -> bool:
+    """Whether a name in code is one of a library that is known, or an optimizer's that was imported by itself."""
+    return name.startswith(tuple(PREFIXES)) or any(name in by_name(library) for library in LIBRARIES)
+
+
 @cache
 def constructors(library: str) -> tuple[Constructor, ...]:
     """The optimizers of a library that are here too; one that its arguments can make another comes again for that."""

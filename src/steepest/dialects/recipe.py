@@ -11,6 +11,7 @@ from steepest import optim
 from steepest.dialects.call import Call, Expression, read_call
 from steepest.dialects.libraries import Constructor, find, meant
 from steepest.dialects.refusals import ABROAD, IDLE, OPAQUE_DEFAULTS
+from steepest.dialects.script import read_script
 from steepest.names import unknown
 from steepest.optim.form import facts
 from steepest.optim.options import together
@@ -75,7 +76,7 @@ def _asked(optimizer_class: type[optim.Optimizer], arguments: Mapping[str, Any])
 
 def read_recipe(text: str, library: str | None = None) -> Recipe:
     """The recipe of a line of code; `library` where its name does not say it. optax.chain is read where it can be."""
-    call = read_call(text)
+    call = read_script(text)
     if call.name == "optax.chain":
         return _unchained(call)
     return understand(call, find(call.name, library))
