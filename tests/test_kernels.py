@@ -383,6 +383,29 @@ def test_parameters_that_get_gradients_in_turns_share_plans():
     assert [s["step"].item() for s in mine.state.values()] == [s["step"].item() for s in peer.state.values()]
 
 
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [({"momentum": 0.5}, {"state_dtype": torch.bfloat16}), ({"momentum": 0.5, "nesterov": True}, {"nesterov": False})],
+    ids=["slots", "look-ahead"],
+)
+def test_what_changes_between_two_uses_of_a_plan_is_heeded(options, change):
+    """By parameters that nobody looks at: who has asked for `optimizer.state` is compared with it at each step."""
+    results = []
+    for looked_at in (False, True):
+        params = [torch.nn.Parameter(torch.zeros(2)) for _ in range(2)]
+        optimizer = optim.SGD(params, lr=1.0, dialect="lecture", **options)
+        before = {name: optimizer.param_groups[0][name] for name in change}
+        for group, present in ((before, 2), (before, 1), (change, 1), (change, 1), (before, 1), (before, 2)):
+            optimizer.param_groups[0].update(group)
+            for index, p in enumerate(params):
+                p.grad = torch.ones(2) if index < present else None
+            optimizer.step()
+            if looked_at:
+                assert optimizer.state
+        results.append(torch.stack([p.detach() for p in params]))
+    assert results[0].equal(results[1])
+
+
 def test_autograd_learns_that_a_parameter_has_changed():
     p = torch.nn.Parameter(torch.ones(3))
     loss = (p**2).sum()

@@ -205,7 +205,8 @@ class Optimizer(torch.optim.Optimizer):
         if plan is None or gradients is None:
             which = (unscaling, tuple(g is None for g in every))
             plan = self._plans.get(which)
-            gradients = plan.gradients(params, sizes, every, states) if plan else None
+            # since it was last used, another plan may have exchanged slots
+            gradients = plan.gradients(params, sizes, every, self._state.values()) if plan else None
             if plan is None or gradients is None:
                 plan, gradients = self._make_plan(params, unscaling), [g for g in every if g is not None]
                 plan.follows(options, self._options_can_change())
