@@ -97,7 +97,7 @@ class Optimizer(torch.optim.Optimizer):
         if followed.state_dtype is not None or followed.rounding_seed is not None:
             for p in filter(torch.is_tensor, _tensors(group["params"])):
                 _refuse_storage(followed, p)
-        _one_for_all([beside_the_rule(each)[0] for each in (*self.param_groups, options)])
+        _refuse_several_bounds([*map(self._followed, self.param_groups[:1]), followed])
         velocities = None if velocity is None else _velocities(followed.rule, velocity, group["params"])
         group["train_mode"] = self.in_train_mode
         before = len(self.param_groups)
@@ -118,7 +118,6 @@ class Optimizer(torch.optim.Optimizer):
         """The rule that a group follows and its hyperparameters; raises before anything changes."""
         check_flags(options)
         known = read_numbers(facts(self.forms), options)
-        beside_the_rule(options)
         chosen = choose(self.forms, options)
         if chosen.dialect != self.forms[0].dialect:
             refuse_idle(chosen, self.forms, known)
@@ -223,12 +222,12 @@ class Optimizer(torch.optim.Optimizer):
     def _read_again(self, plan: Plan, params: list[torch.Tensor], options: list[Any]) -> Plan:
         """The plan under the options of now: with other numbers, or, where these need other kernels, a new one."""
         self._refuse_eval_mode()
-        groups, clip_norm = self.followed()
-        if plan.needs_other_kernels(groups, clip_norm):
+        groups = self.followed()
+        if plan.needs_other_kernels(groups):
             which = next(key for key, known in self._plans.items() if known is plan)
             plan = self._make_plan(params, plan.unscaling)
             self._keep(which, plan)
-        plan.groups, plan.clip_norm = groups, clip_norm
+        plan.groups = groups
         plan.follows(options, self._options_can_change())
         return plan
 
@@ -247,18 +246,21 @@ class Optimizer(torch.optim.Optimizer):
         values = [v for group in self.param_groups for k, v in group.items() if k not in ("params", "param_names")]
         return any(isinstance(v, (torch.Tensor, list, tuple)) and not _is_constant(v) for v in values)
 
-    def followed(self) -> tuple[list[Followed], float | None]:
-        """What each group asks for now, and the bound of the gradients' norm; raises when an option is invalid."""
+    def followed(self) -> list[Followed]:
+        """What each group asks for now; raises when an option is invalid."""
         groups = [self._followed(group) for group in self.param_groups]
-        return groups, _one_for_all([beside_the_rule(group)[0] for group in self.param_groups])
+        _refuse_several_bounds(groups)
+        return groups
 
     def _followed(self, options: Mapping[str, Any]) -> Followed:
         rule, hyperparameters = self._read(options)
+        clip_norm, average = beside_the_rule(options)
         return Followed(
             rule,
             hyperparameters,
             bool(options["maximize"]),
-            beside_the_rule(options)[1],
+            clip_norm,
+            average,
             bool(options["zero_grad_after_step"]),
             read_state_dtype(options),
             read_rounding_seed(options),
@@ -267,7 +269,7 @@ class Optimizer(torch.optim.Optimizer):
     @torch.no_grad()
     def _make_plan(self, params: list[torch.Tensor], unscaling: bool) -> Plan:
         self._refuse_eval_mode()
-        groups, clip_norm = self.followed()
+        groups = self.followed()
         for followed, group in zip(groups, self.param_groups, strict=True):
             for p in group["params"]:
                 _refuse_storage(followed, p)
@@ -289,7 +291,6 @@ class Optimizer(torch.optim.Optimizer):
             members,
             list(self._state.values()),
             self._counts,
-            clip_norm=clip_norm,
             unscaling=unscaling,
             differentiable=self.defaults["differentiable"],
         )
@@ -548,13 +549,13 @@ def _is_constant(value: Any) -> bool:
     return isinstance(value, tuple) and not any(isinstance(v, torch.Tensor) for v in value)
 
 
-def _one_for_all(clip_norms: Sequence[float | None]) -> float | None:
-    if len(set(clip_norms)) > 1:
+def _refuse_several_bounds(groups: Sequence[Followed]) -> None:
+    clip_norms = dict.fromkeys(followed.clip_norm for followed in groups)
+    if len(clip_norms) > 1:
         raise ValueError(
             f"Invalid clip_norm value: {', '.join(map(str, clip_norms))} in different groups; it bounds the norm of "
             f"all gradients together, so it is the same in every group"
         )
-    return clip_norms[0]
 
 
 def _refuse_storage(followed: Followed, p: torch.Tensor) -> None:

@@ -29,6 +29,7 @@ class Followed:
     rule: Rule
     hyperparameters: Mapping[str, float]
     maximize: bool
+    clip_norm: float | None
     average: float | None
     zero_gradient: bool
     state_dtype: torch.dtype | None = None
@@ -37,7 +38,7 @@ class Followed:
     @property
     def is_plain(self) -> bool:
         """Whether it asks for nothing beside the rule."""
-        beside = self.average, self.state_dtype, self.rounding_seed
+        beside = self.clip_norm, self.average, self.state_dtype, self.rounding_seed
         return not (self.maximize or self.zero_gradient) and all(x is None for x in beside)
 
     @property
@@ -59,7 +60,8 @@ class Followed:
         """What decides which kernel runs; all else is numbers."""
         decays = bool(self.hyperparameters.get("weight_decay"))
         stored = self.state_dtype, self.rounding_seed is None
-        return (id(self.rule), decays, self.maximize, self.average is None, self.zero_gradient, *stored)
+        beside = self.clip_norm is None, self.average is None, self.zero_gradient
+        return (id(self.rule), decays, self.maximize, *beside, *stored)
 
 
 @dataclass(frozen=True)
@@ -129,13 +131,12 @@ class Plan:
         members: Sequence[Member],
         every_state: Sequence[dict[str, Any]],
         counts: Counts,
-        clip_norm: float | None,
         unscaling: bool,
         differentiable: bool,
     ) -> None:
         self.params, self.sizes, self.groups, self.members = params, sizes, groups, members
-        self.clip_norm, self.differentiable = clip_norm, differentiable
-        self.unscaling, self.scaled = unscaling, unscaling or clip_norm is not None
+        self.differentiable = differentiable
+        self.unscaling, self.scaled = unscaling, unscaling or groups[0].clip_norm is not None
         taking_part = {id(m.parameter) for m in members}
         self._present = [i for i, p in enumerate(params) if id(p) in taking_part]
         before = [0, *accumulate(p.numel() for p in params)]
@@ -170,11 +171,9 @@ class Plan:
             and all(map(is_, options, self._options))
         )
 
-    def needs_other_kernels(self, groups: Sequence[Followed], clip_norm: float | None) -> bool:
+    def needs_other_kernels(self, groups: Sequence[Followed]) -> bool:
         """Whether these groups ask for more than other numbers."""
-        return (clip_norm is None) != (self.clip_norm is None) or [g.structure for g in groups] != [
-            g.structure for g in self.groups
-        ]
+        return [g.structure for g in groups] != [g.structure for g in self.groups]
 
     def gradients(
         self,
@@ -222,9 +221,10 @@ class Plan:
                 self._counts.array[self._places] -= 1  # a rule that is none changes nothing
                 raise
         self._step.point_at(gradients)
-        if self.clip_norm is not None:
+        clip_norm = self.groups[0].clip_norm  # the same in every group
+        if clip_norm is not None:
             norm = self._step.norm() * gradient_scale
-            gradient_scale *= min(1.0, self.clip_norm / (norm + 1e-6)) if norm == norm else norm
+            gradient_scale *= min(1.0, clip_norm / (norm + 1e-6)) if norm == norm else norm
         if self.scaled:
             for each in constants:
                 each[GRADIENT_SCALE] = gradient_scale

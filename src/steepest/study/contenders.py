@@ -132,7 +132,7 @@ def followed(method: str, options: tuple[tuple[str, Any], ...] = (), fixed: tupl
     from steepest import optim
 
     optimizer = optim.build(method, [torch.nn.Parameter(torch.zeros(1))], dict(options), **dict(fixed))
-    return optimizer.followed()[0][0]
+    return optimizer.followed()[0]
 
 
 @cache

@@ -118,8 +118,8 @@ def member(trial: Trial, params: list[nn.Parameter]) -> Member:
     optimizer = optimizer_of(trial, params)
     if not isinstance(optimizer, optim.Optimizer):
         raise NotStackable(f"{type(optimizer).__name__} is not written as a rule")
-    (followed,), clip_norm = optimizer.followed()
-    if not followed.is_plain or clip_norm is not None:
+    (followed,) = optimizer.followed()
+    if not followed.is_plain:
         raise NotStackable(f"{trial.contender} asks for more than its rule: clipping, averaging, climbing or 16 bits")
     return Member(followed.rule, followed.hyperparameters)
 
