@@ -329,6 +329,34 @@ def test_a_spoilt_state_is_refused_at_load():
         optim.Adam([parameter(4)]).load_state_dict(state)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "saved"),
+    [
+        (torch.float32, {"state_dtype": torch.float16}),
+        (torch.float32, {"state_dtype": "bfloat16"}),
+        (torch.float32, {"rounding_seed": -1}),
+        (torch.float32, {"stochastic_rounding": True, "rounding_seed": 0.5}),
+        (torch.float32, {"ema": -1.0}),
+        (torch.float64, {"state_dtype": torch.bfloat16}),
+        (torch.float16, {"stochastic_rounding": True}),
+        (torch.float32, {"clip_norm": 2.0}),
+    ],
+    ids=str,
+)
+def test_options_that_a_step_would_refuse_are_refused_at_load_and_nothing_changes(dtype, saved):
+    params = [parameter(4, dtype=dtype), parameter(3, dtype=dtype)]
+    optimizer = optim.Adam([{"params": [p]} for p in params])
+    take_steps(optimizer, params, 2)
+    before, state = copy.deepcopy(params), str(optimizer.state_dict())
+    given = copy.deepcopy(optimizer.state_dict())
+    given["param_groups"][1].update(saved)
+    with pytest.raises(ValueError, match=r"^Invalid \w+ value|^stochastic_rounding rounds to bfloat16"):
+        optimizer.load_state_dict(given)
+    assert str(optimizer.state_dict()) == state
+    assert all(p.equal(q) for p, q in zip(params, before, strict=True))
+    take_steps(optimizer, params, 1)
+
+
 # ---------------------------------------------------------------------------------------------------------- schedulers
 
 

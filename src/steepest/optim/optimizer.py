@@ -403,6 +403,7 @@ class Optimizer(torch.optim.Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over a saved or copied state, after it has been found to fit; both copying and loading come by here."""
         defaults = state.get("defaults") or self.defaults
+        every = []
         for group in state.get("param_groups", ()):
             if not isinstance(group.get("train_mode", True), bool):
                 raise ValueError(f"Invalid train_mode value: {group['train_mode']!r}; it is True or False")
@@ -413,9 +414,11 @@ class Optimizer(torch.optim.Optimizer):
             ours |= {name: defaults[name] for name in OPTIONS_OF_OURS if name in defaults and name not in OF_THE_STATE}
             for key, value in {**OPTIONS_OF_OURS, **flags, **ours}.items():
                 group.setdefault(key, value)
-            rule, _ = self._read(group)
+            every.append(followed := self._followed(group))
             for p in group["params"]:
-                _refuse_foreign_state(type(self).__name__, rule, p, state["state"].get(p, {}))
+                _refuse_storage(followed, p)
+                _refuse_foreign_state(type(self).__name__, followed.rule, p, state["state"].get(p, {}))
+        _refuse_several_bounds(every)
         super().__setstate__(state)
         self._state, self._state_was_shown = self.__dict__.pop("state"), True  # torch writes past the property
         self._forget_plans()
