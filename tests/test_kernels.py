@@ -383,6 +383,22 @@ def test_parameters_that_get_gradients_in_turns_share_plans():
     assert [s["step"].item() for s in mine.state.values()] == [s["step"].item() for s in peer.state.values()]
 
 
+def test_rows_are_dealt_anew_only_when_they_are_others(monkeypatch):
+    dealt, assign_rows = [], Step.assign_rows
+    monkeypatch.setattr(Step, "assign_rows", lambda self, rows: dealt.append(rows.tolist()) or assign_rows(self, rows))
+    params, twins = ([torch.nn.Parameter(torch.ones(2)) for _ in range(2)] for _ in range(2))
+    mine, peer = optim.NAdam(params, lr=0.1), torch.optim.NAdam(twins, lr=0.1)
+    for differ in (False, False, True, True, False, False):
+        for each, optimizer in ((params, mine), (twins, peer)):
+            for index, p in enumerate(each):
+                p.grad = p.detach().clone()
+                if optimizer.state[p]:
+                    optimizer.state[p]["mu_product"].fill_(0.5 + 0.25 * index * differ)
+            optimizer.step()
+    assert dealt == [[0, 1], [0, 0]]
+    torch.testing.assert_close(params, twins, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "change"),
     [({"momentum": 0.5}, {"state_dtype": torch.bfloat16}), ({"momentum": 0.5, "nesterov": True}, {"nesterov": False})],

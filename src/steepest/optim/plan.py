@@ -155,6 +155,7 @@ class Plan:
         self._every_state = every_state
         self._values = list(chain.from_iterable(map(dict.values, self._states)))
         self._pattern: bytes | None = None
+        self._row_of = np.empty(0, dtype=np.int64)
         self._equal: EqualCounts | None = None
         self._settled: list[tuple[int, int, list[int]]] = []  # the rows of every later step, once they stay as they are
         self._step: kernels.Step | None = None
@@ -266,10 +267,10 @@ class Plan:
             memory = tuple(float(m.state[name]) for name in self.groups[m.group].rule.memory)
             rows.setdefault((m.group, float(t[index]), memory), []).append(index)
         self._shared = [(key[0], members) for key, members in rows.items()]
-        self._row_of = np.empty(len(self.members), dtype=np.int64)
+        before, self._row_of = self._row_of, np.empty(len(self.members), dtype=np.int64)
         for row, (_, members) in enumerate(self._shared):
             self._row_of[members] = row
-        if self._step is not None:
+        if self._step is not None and not np.array_equal(before, self._row_of):
             self._step.assign_rows(self._row_of)
 
     def _constants(self, row: tuple[int, int, list[int]]) -> Constants:
