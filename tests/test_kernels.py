@@ -308,6 +308,7 @@ def test_addresses_beyond_two_to_the_31():
     step = Step([update], [rule.constants(1, {"lr": 1.0})])
     ((_, each),) = step.passes
     assert each.table.dtype == "int64"
+    each.job.begin(threads=2)
     assert each.job.fields.format == "l"
     assert int(each.table[2, 0]) == update.parameter.data_ptr() > 2**31
 

@@ -23,7 +23,7 @@ class Job:
 
     def __init__(self, table: np.ndarray, constants: np.ndarray, owner: np.ndarray) -> None:
         self.table, self.constants, self.owner = table, constants, owner
-        self._share(1)
+        self.threads = 0  # it is dealt out when it begins
 
     def begin(self, threads: int) -> int:
         """The job's address, with no chunk taken yet, for so many threads."""
@@ -49,7 +49,8 @@ def shares(owner: np.ndarray, count: np.ndarray, threads: int) -> np.ndarray:
     owner, count: of each chunk, whose it is and its length.
 
     A thread has the same part of a large tensor in every step, and the part that it has in torch's own loops, where it
-    is near to that thread's processor. Small tensors are dealt out whole.
+    is near to that thread's processor. The chunks of small tensors are dealt out one after the other, about as many
+    weights to each thread.
     """
     first = np.searchsorted(owner, owner)
     chunks = np.bincount(owner)[owner]
