@@ -28,19 +28,16 @@ _NAMES = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "b
 
 def fits(update: Update) -> bool:
     """Whether the pass can serve this parameter: on the CPU, of a floating dtype, dense, its arrays laid out alike."""
-    p = update.parameter
-    return (
-        p.device.type == "cpu"
-        and p.dtype in _NAMES
-        and update.gradient.layout == torch.strided
-        and update.gradient.dtype == p.dtype
-        and not any(t.is_neg() for t in update.tensors().values())
-        and is_dense(p)
-        and all(
-            t.dtype in ((p.dtype,) if n in OF_THE_PARAMETER else storage_dtypes(p.dtype))
-            for n, t in update.tensors().items()
-        )
-        and all(t.dtype in _NAMES and layout(t) == layout(p) for n, t in update.tensors().items() if n != "g")
+    p, tensors = update.parameter, update.tensors()
+    if not (p.dtype in _NAMES and update.gradient.layout == torch.strided and is_dense(p)):
+        return False
+    own, remembered, laid_out = (p.dtype,), storage_dtypes(p.dtype), layout(p)
+    return all(
+        x.device.type == "cpu"
+        and x.dtype in (own if name in OF_THE_PARAMETER else remembered)
+        and not x.is_neg()
+        and (name == "g" or layout(x) == laid_out)
+        for name, x in tensors.items()
     )
 
 
