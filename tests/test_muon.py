@@ -161,6 +161,18 @@ def test_bad_words_are_refused():
         optim.Muon([torch.nn.Parameter(torch.eye(2))], adjust_lr_fn="match")
 
 
+@pytest.mark.parametrize("steps", [2.5, -1, 100, float("nan"), True])
+def test_steps_that_cannot_be_counted_are_refused(steps):
+    with pytest.raises(ValueError, match=r"Invalid ns_steps value: .*; ns_steps must be a whole number in \[0, 100\)"):
+        optim.Muon([torch.nn.Parameter(torch.eye(2))], ns_steps=steps)
+
+
+@pytest.mark.parametrize("library", [optim, torch.optim])
+def test_parameters_without_an_order_are_refused(library):
+    with pytest.raises(TypeError, match="ordering of tensors in sets will change"):
+        library.Muon([{"params": {torch.nn.Parameter(torch.eye(2))}}])
+
+
 def test_translate_knows_torchs():
     line = "torch.optim.Muon(model.parameters(), lr=0.02, adjust_lr_fn='match_rms_adamw')"
     assert translate(line, to="steepest").line == line.replace("torch", "steepest", 1)

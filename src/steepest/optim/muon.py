@@ -102,7 +102,7 @@ class Muon(Optimizer):
 def _parted(group: dict[str, Any], written: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The group itself, or its matrices and the rest."""
     options = {**written, **group} if isinstance(group, dict) else {}
-    if not options or options["adamw"]:
+    if not options or options["adamw"] or isinstance(options["params"], set):  # torch refuses what has no order
         yield group
         return
     params = options["params"]

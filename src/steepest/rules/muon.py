@@ -23,7 +23,7 @@ HYPERPARAMETERS = (
     coefficient("ns_b", -4.7750),
     coefficient("ns_c", 2.0315),
     small_constant(1e-7),
-    Hyperparameter("ns_steps", 5.0, "steps of the iteration NS", high=100.0, phrase="ns_steps value"),
+    Hyperparameter("ns_steps", 5.0, "steps of the iteration NS", high=100.0, whole=True, phrase="ns_steps value"),
     Hyperparameter(
         "rms_rate", 0.0, "κ: 0 for √max(1, rows/columns), else κ√max(rows, columns)", phrase="adjust_lr_fn value"
     ),

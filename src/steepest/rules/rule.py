@@ -55,6 +55,7 @@ class Hyperparameter:
     low: float = 0.0
     high: float = math.inf
     below_high: bool = True
+    whole: bool = False
     search: float | None = None
     phrase: str = ""
 
@@ -68,7 +69,7 @@ class Hyperparameter:
         if number is None:
             raise NotANumber(f"Invalid {self.phrase}: {value!r}; {self.name} must be {self.range}, not {_kind(value)}")
         inside = self.low <= number and (number < self.high if self.below_high else number <= self.high)
-        if not (math.isfinite(number) and inside):
+        if not (math.isfinite(number) and inside and (number.is_integer() or not self.whole)):
             raise InvalidNumber(f"Invalid {self.phrase}: {number}; {self.name} must be {self.range}")
         return number
 
@@ -76,7 +77,8 @@ class Hyperparameter:
     def range(self) -> str:
         """The range in words."""
         if self.high < math.inf:
-            return f"a number in [{self.low:g}, {self.high:g}{')' if self.below_high else ']'}"
+            number = "a whole number" if self.whole else "a number"
+            return f"{number} in [{self.low:g}, {self.high:g}{')' if self.below_high else ']'}"
         return "a finite number" if self.low == -math.inf else f"a finite number, {self.low:g} or above"
 
 
