@@ -43,7 +43,8 @@ def _regrouped(names: list[str], home: Mapping[str, tuple[dict[str, Any], int]])
 
 
 def _refuse_other_names(saved: list[str], own: list[str]) -> None:
-    missing, extra = [n for n in own if n not in saved], [n for n in saved if n not in own]
+    known, wanted = set(saved), set(own)
+    missing, extra = [n for n in own if n not in known], [n for n in saved if n not in wanted]
     if missing or extra:
         faults = [
             *([f"has no state for {_listed(missing)}"] if missing else []),
