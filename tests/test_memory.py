@@ -1,5 +1,6 @@
 """What a step touches in memory and what it leaves alone: guards around every buffer, peak memory, threads, workers."""
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -8,10 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from steepest import optim
 from steepest.kernels import Step, Update
+from steepest.kernels.fused import SERIAL
 from steepest.kernels.native import Kernel
 from steepest.rules import RULES
 
@@ -101,15 +103,39 @@ def test_a_parameter_resized_between_steps_goes_on_with_its_own_elements():
     assert memory.unique_consecutive(return_counts=True)[1].tolist() == [20, 25, 15, 40]
 
 
-def test_workers_of_a_data_loader_and_steps_in_turns():
-    p = torch.nn.Parameter(torch.zeros(50_000))
-    optimizer = optim.SGD([p], lr=1.0)
-    p.grad = torch.ones_like(p)
-    optimizer.step()
-    for (batch,) in zip(DataLoader(torch.arange(6.0), batch_size=2, num_workers=1), strict=True):
-        p.grad = torch.full_like(p, batch.sum().item())
-        optimizer.step()
-    assert (p == -(1 + 15)).all()
+class Stepping(Dataset):
+    """Each item is a weight after as many steps of size 1, made by whoever asks."""
+
+    def __init__(self):
+        self.p = torch.nn.Parameter(torch.zeros(SERIAL + 1))
+        self.p.grad = torch.ones_like(self.p)
+        self.optimizer = optim.SGD([self.p], lr=1.0, clip_norm=1e6)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, _):
+        self.optimizer.step()
+        return self.p.detach().numpy().mean()  # torch's own sum would wait for the parent's threads
+
+
+def with_two_threads(_):
+    torch.set_num_threads(2)  # a data loader gives its workers one
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_workers_of_a_data_loader_step_after_their_parent_has_and_leave_its_weights_alone():
+    stepping, before = Stepping(), torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert stepping[0] == -1
+        settings = {"multiprocessing_context": "fork", "worker_init_fn": with_two_threads, "timeout": 60}
+        seen = [item.item() for item in DataLoader(stepping, batch_size=None, num_workers=1, **settings)]
+        assert seen == [-2, -3, -4]
+        assert stepping[0] == -2
+    finally:
+        torch.set_num_threads(before)
 
 
 @st.composite
