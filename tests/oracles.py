@@ -3,6 +3,8 @@
 Nothing is shared with `steepest.rules`, nor between the rules. An oracle takes the starting point, the gradient as a
 function of the point and of k (from 0), the rates ε_k as a function of k, the number of steps and the rule's other
 hyperparameters by the rule's names; it yields θ after each step.
+
+At the end stand the random bits of stochastic rounding, in whole numbers.
 """
 
 import inspect
@@ -10,6 +12,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from mpmath import mp, mpf, sqrt
 
 mp.dps = 50
@@ -754,3 +757,34 @@ def fixed_gradient_path(name, **hyperparameters):
         ORACLES[name](mpf(1), lambda _, k, j=j: rows[k][j], rate, len(rows), **exact) for j in range(len(rows[0]))
     ]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+# ------------------------------------------------------------------------------------------------- stochastic rounding
+
+
+def splitmix(x):
+    x = (x + 0x9E3779B97F4A7C15) % 2**64
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    x = (x ^ x >> 27) * 0x94D049BB133111EB % 2**64
+    return x ^ x >> 31
+
+
+def lowbias32(x):
+    x = (x ^ x >> 16) * 0x7FEB352D % 2**32
+    x = (x ^ x >> 15) * 0x846CA68B % 2**32
+    return x ^ x >> 16
+
+
+def step_key(seed, t):
+    return splitmix(splitmix(seed) + t) >> 11
+
+
+def random_bits(key, weights, array):
+    """The 16 bits of each weight, by the key of the step."""
+    return [lowbias32(lowbias32((weight + key) % 2**32) ^ (key >> 32 | array << 24)) >> 16 for weight in weights]
+
+
+def stochastically_rounded(x, bits):
+    """Float32 numbers that bfloat16 holds: the bits are added, the lower half is cut off."""
+    words = x.view(np.uint32).astype(np.uint64) + np.array(bits, dtype=np.uint64) & 0xFFFF0000
+    return np.where(np.isnan(x), np.float32("nan"), words.astype(np.uint32).view(np.float32))

@@ -1,4 +1,4 @@
-"""A workload that trains in milliseconds: three clouds of points in four dimensions."""
+"""What is small enough for a test: workloads that train in milliseconds, and a model of three tensors."""
 
 from dataclasses import replace
 from functools import cache, partial
@@ -6,7 +6,32 @@ from functools import cache, partial
 import torch
 from torch import nn
 
+from steepest import optim
 from steepest.workloads import Data, Split, Workload
+
+BF16 = torch.bfloat16
+CLASSES = [name for name in optim.__all__ if isinstance(getattr(optim, name), type) and name != "Optimizer"]
+
+
+def model(dtype=torch.float32, shapes=((7, 5), (300,), ()), seed=0, device="cpu"):
+    """Parameters, drawn on the CPU."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.nn.Parameter(torch.randn(s, generator=generator).to(device, dtype)) for s in shapes]
+
+
+def give_gradients(params, seed, scale=1.0):
+    """Gradients from a generator of this seed, or from one that has begun."""
+    generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
+    for p in params:
+        p.grad = (torch.randn(p.shape, generator=generator) * scale).to(p.device, p.dtype)
+
+
+def descend(optimizer, params, steps, seed=1):
+    """Steps with gradients from one generator."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        give_gradients(params, generator)
+        optimizer.step()
 
 
 @cache

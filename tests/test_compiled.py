@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
+from small import give_gradients, model
 from steepest import optim
 from steepest.kernels import Step, Update, compiled, plain, prefer, state_dtype
 from steepest.kernels.update import whole_update
@@ -31,19 +32,8 @@ def by_torchs_own_operations(monkeypatch):
     monkeypatch.setattr(compiled, "_unusable", {"meta"})
 
 
-def model(dtype=torch.float32, device="cpu"):
-    generator = torch.Generator().manual_seed(0)
-    return [torch.nn.Parameter(torch.randn(s, generator=generator).to(device, dtype)) for s in SHAPES]
-
-
-def give_gradients(params, seed, scale=1.0):
-    generator = torch.Generator().manual_seed(seed)
-    for p in params:
-        p.grad = (torch.randn(p.shape, generator=generator) * scale).to(p.device, p.dtype)
-
-
 def trained(way, optimizer_of, steps=4, dtype=torch.float32, device="cpu", groups=lambda params: params):
-    params = model(dtype, device)
+    params = model(dtype, SHAPES, device=device)
     with prefer(way):
         optimizer = optimizer_of(groups(params))
         for step in range(steps):
@@ -185,7 +175,7 @@ def compilations():
 
 
 def test_rates_schedules_and_counts_are_data():
-    params = model()
+    params = model(shapes=SHAPES)
     optimizer = optim.Adam(params, lr=0.1, weight_decay=0.1, clip_norm=1.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
     torch._dynamo.reset()

@@ -17,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oracles import random_bits, stochastically_rounded
 from steepest import optim
 from steepest.kernels import Step, Update, plain, state_dtype
 from steepest.kernels.fused import CHUNK, pieces
@@ -61,27 +62,15 @@ def by_definition(update, constants):
     with np.errstate(all="ignore"):
         new = whole_update(update, arrays, constants)
     if update.first is not None:
+        weights = [update.first + place for place in range(update.parameter.numel())]
         for array, (name, tensor) in enumerate(tensors.items()):
             if tensor.dtype == torch.bfloat16 and isinstance(new.get(name), np.ndarray):
-                new[name] = stochastically_rounded(new[name], update.first, int(constants["rounding_key"]), array)
+                bits = random_bits(int(constants["rounding_key"]), weights, array)
+                new[name] = stochastically_rounded(new[name], bits)
     return {
         name: torch.as_tensor(new[name]).to(t.dtype).expand(t.shape) if name in new else t
         for name, t in tensors.items()
     }
-
-
-def stochastically_rounded(x, first, key, array):
-    """Float32 numbers that bfloat16 holds: 16 random bits added, the lower half cut off."""
-
-    def mixed(x):
-        x = (x ^ x >> 16) * 0x7FEB352D % 2**32
-        x = (x ^ x >> 15) * 0x846CA68B % 2**32
-        return x ^ x >> 16
-
-    weights = np.array([(first + place + key) % 2**32 for place in range(x.size)], dtype=np.uint64)
-    noise = mixed(mixed(weights) ^ (key >> 32 | array << 24)) >> 16
-    bits = (x.view(np.uint32).astype(np.uint64) + noise & 0xFFFF0000).astype(np.uint32)
-    return np.where(np.isnan(x), np.float32("nan"), bits.view(np.float32))
 
 
 def both_ways(update, constants):

@@ -2,24 +2,16 @@
 
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
 
+import small
+from small import give_gradients
 from steepest import optim
 
-SHAPES = [(7, 5), (300,), (), (200, 301)]
-
-
-def model(seed=0, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.nn.Parameter(torch.randn(s, generator=generator).to(dtype)) for s in SHAPES]
-
-
-def give_gradients(params, seed, scale=1.0):
-    generator = torch.Generator().manual_seed(seed)
-    for p in params:
-        p.grad = (torch.randn(p.shape, generator=generator) * scale).to(p.dtype)
+model = partial(small.model, shapes=[(7, 5), (300,), (), (200, 301)])
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4], ids=["below the bound", "above it", "far above it"])

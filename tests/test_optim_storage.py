@@ -6,27 +6,13 @@ import io
 import pytest
 import torch
 
+from small import BF16, CLASSES, descend, model
 from steepest import optim
 from steepest.kernels import prefer
 from steepest.rules.own import rule
 
-BF16 = torch.bfloat16
-CLASSES = [name for name in optim.__all__ if isinstance(getattr(optim, name), type) and name != "Optimizer"]
 # weights, counts, numbers of the step
 PRECISE = {"ax", "z", "theta", "step", "eta", "mu", "mu_product", "weight_sum", "lr_max"}
-
-
-def model(dtype=torch.float32, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.nn.Parameter(torch.randn(s, generator=generator).to(dtype)) for s in [(7, 5), (300,), ()]]
-
-
-def descend(optimizer, params, steps, seed=1):
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        for p in params:
-            p.grad = torch.randn(p.shape, generator=generator).to(p.dtype)
-        optimizer.step()
 
 
 def make(name, params, **options):

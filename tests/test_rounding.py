@@ -1,36 +1,20 @@
-"""Stochastic rounding: unbiased, the same bits again whoever computes them, and nothing else changed.
-
-The random bits are written out again here in Python's whole numbers, weight by weight.
-"""
+"""Stochastic rounding: unbiased, the same bits again whoever computes them, and nothing else changed."""
 
 import copy
 import io
 import math
-import struct
 
+import numpy as np
 import pytest
 import torch
 
+from oracles import random_bits, step_key, stochastically_rounded
+from small import BF16, CLASSES, descend, model
 from steepest import optim
 from steepest.kernels import Step, Update, plain, prefer
 from steepest.rules import METHODS
 
-BF16 = torch.bfloat16
-CLASSES = [name for name in optim.__all__ if isinstance(getattr(optim, name), type) and name != "Optimizer"]
 WAYS = ["fused", "plain"]
-
-
-def model(dtype=BF16, shapes=((7, 5), (300,), ()), seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.nn.Parameter(torch.randn(s, generator=generator).to(dtype)) for s in shapes]
-
-
-def descend(optimizer, params, steps, seed=1):
-    generator = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        for p in params:
-            p.grad = torch.randn(p.shape, generator=generator).to(p.dtype)
-        optimizer.step()
 
 
 def make(name, params, **options):
@@ -48,27 +32,8 @@ def same(one, other):
 # ------------------------------------------------------------------------------------------------------- the definition
 
 
-def splitmix(x):
-    x = (x + 0x9E3779B97F4A7C15) & (2**64 - 1)
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & (2**64 - 1)
-    x = (x ^ x >> 27) * 0x94D049BB133111EB & (2**64 - 1)
-    return x ^ x >> 31
-
-
-def lowbias32(x):
-    x = (x ^ x >> 16) * 0x7FEB352D & (2**32 - 1)
-    x = (x ^ x >> 15) * 0x846CA68B & (2**32 - 1)
-    return x ^ x >> 16
-
-
-def random_bits(seed, t, weight, array):
-    key = splitmix(splitmix(seed) + t) >> 11
-    return lowbias32(lowbias32((weight + key) % 2**32) ^ (key >> 32 | array << 24)) >> 16
-
-
-def rounded(x, bits):
-    (word,) = struct.unpack("I", struct.pack("f", x))
-    return struct.unpack("f", struct.pack("I", word + bits & 0xFFFF0000))[0]
+def rounded(x, seed, t, weight, array):
+    return float(stochastically_rounded(np.float32([x]), random_bits(step_key(seed, t), [weight], array))[0])
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -85,8 +50,8 @@ def test_the_bits_are_those_of_the_definition(way):
             optimizer.step()
             for weight in range(40):  # all sums are exact in float32
                 new = 1.25 if t == 1 else 0.5 * v[weight] + 1.25
-                theta[weight] = rounded(theta[weight] - 2**-10 * new, random_bits(7, t, weight, 0))
-                v[weight] = rounded(new, random_bits(7, t, weight, 2))
+                theta[weight] = rounded(theta[weight] - 2**-10 * new, 7, t, weight, 0)
+                v[weight] = rounded(new, 7, t, weight, 2)
             assert torch.cat(params).tolist() == theta
     assert torch.cat([optimizer.state[p]["momentum_buffer"] for p in params]).tolist() == v
     assert len(set(theta)) > 1
@@ -159,7 +124,7 @@ def test_what_16_bits_hold_stays_nan_and_infinity_too():
 def test_every_class_takes_it_in_the_pass_and_as_the_plain_rule(name):
     results = []
     for way in WAYS:
-        params = model()[: 1 if name == "Muon" else None]  # it takes matrices alone
+        params = model(BF16)[: 1 if name == "Muon" else None]  # it takes matrices alone
         with prefer(way):
             optimizer = make(name, params, state_dtype=BF16)
             descend(optimizer, params, 2)
@@ -173,7 +138,7 @@ def test_every_class_takes_it_in_the_pass_and_as_the_plain_rule(name):
 def test_what_torch_compiles_otherwise_is_the_plain_rule_here():
     results = []
     for way in ("fused", "compiled"):
-        params = model()
+        params = model(BF16)
         with prefer(way):
             descend(make("SGD", params, momentum=0.9), params, 2)
         results.append(params)
@@ -185,7 +150,7 @@ def test_any_number_of_threads_and_any_chunks_give_the_same_bits():
     try:
         for threads, way in ((1, "fused"), (3, "fused"), (1, "plain")):
             torch.set_num_threads(threads)
-            params = model(shapes=[(300, 400), (7,)])
+            params = model(BF16, shapes=[(300, 400), (7,)])
             with prefer(way):
                 descend(make("SGD", params, momentum=0.9, state_dtype=BF16), params, 2)
             results.append(params)
@@ -254,7 +219,7 @@ def test_sparse_rows_get_the_bits_that_dense_ones_get():
 )
 @pytest.mark.parametrize("by", ["state_dict", "deepcopy"])
 def test_training_goes_on_with_the_same_bits(name, options, by):
-    params = model()
+    params = model(BF16)
     optimizer = make(name, params, state_dtype=BF16, rounding_seed=5, **options)
     descend(optimizer, params, 3)
     if by == "deepcopy":
@@ -278,10 +243,10 @@ def test_training_goes_on_with_the_same_bits(name, options, by):
 def test_a_group_that_is_added_leaves_the_bits_of_the_others():
     results = []
     for more in (False, True):
-        params = model()
+        params = model(BF16)
         optimizer = make("Adam", params)
         if more:
-            optimizer.add_param_group({"params": model(seed=4)})
+            optimizer.add_param_group({"params": model(BF16, seed=4)})
         descend(optimizer, params, 2)
         results.append(params)
     assert same(*results)
@@ -354,14 +319,14 @@ def test_the_first_step_of_a_rule_is_its_first_whenever_counting_began():
 @pytest.mark.parametrize("value", [-1, 2**64, 1.0, True, None, "1"])
 def test_bad_seeds_are_refused(value):
     with pytest.raises(ValueError, match="^Invalid rounding_seed value"):
-        make("Adam", model(), rounding_seed=value)
+        make("Adam", model(BF16), rounding_seed=value)
 
 
 def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="stochastic_rounding and differentiable"):
-        make("Adam", model(), differentiable=True)
+        make("Adam", model(BF16), differentiable=True)
     with pytest.raises(ValueError, match="^Invalid stochastic_rounding value"):
-        optim.Adam(model(), stochastic_rounding="yes")
+        optim.Adam(model(BF16), stochastic_rounding="yes")
     with pytest.raises(ValueError, match=r"float16; convert it with \.bfloat16"):
         make("Adam", model(torch.float16))
 
