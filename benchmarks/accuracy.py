@@ -22,10 +22,10 @@ import torch
 from step_time import SHAPES
 from turns import machine, medians
 
-from steepest.kernels import Step, Update, state_dtype
-from steepest.kernels import emit as kernel_text
+from steepest.kernels import Step, Update, fused, state_dtype
+from steepest.kernels.emit import kernel_ir
 from steepest.kernels.native import compiled
-from steepest.kernels.step import fused
+from steepest.kernels.table import Array
 from steepest.kernels.update import whole_update
 from steepest.rules import RULES
 
@@ -136,7 +136,7 @@ def all_bits(weights):
 
 def with_flags(step, traced, arrays, flag):
     """A copy of a prepared step whose kernel may break the rules that the flag names."""
-    text = kernel_text.kernel_ir(traced, arrays, "float32")
+    text = kernel_ir(traced, arrays, "float32")
     loose = copy.copy(step)
     loose.kernel = compiled(re.sub(r"= (fadd|fsub|fmul|fdiv|fneg) ", rf"= \1 {flag} ", text))
     return loose
@@ -155,7 +155,7 @@ def strictness(rule, shapes, repeats):
         for x in (x for u in updates for x in u.tensors().values()):
             x.copy_(torch.rand(x.shape, generator=generator))
         traced = fused.program(updates[0], constants)
-        arrays = [kernel_text.Array(name, "float32") for name in updates[0].tensors()]
+        arrays = [Array(name, "float32") for name in updates[0].tensors()]
         prepared = fused.Pass(updates, traced)
         prepared = prepared if way == "strict" else with_flags(prepared, traced, arrays, way)
 
