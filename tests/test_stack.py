@@ -147,8 +147,14 @@ def flat():
     return nn.Sequential(nn.Flatten(), nn.Tanh(), nn.Linear(4, 5), nn.Flatten(), nn.Identity(), nn.Linear(5, 3))
 
 
+def one_tanh_twice():
+    tanh = nn.Tanh()
+    return nn.Sequential(nn.Linear(4, 6), tanh, nn.Linear(6, 5), tanh, nn.Linear(5, 3))
+
+
 @pytest.mark.parametrize(
-    ("build", "way"), [(Branches, "vmap"), (Convolution, "vmap"), (deep, "layers"), (flat, "layers")]
+    ("build", "way"),
+    [(Branches, "vmap"), (Convolution, "vmap"), (deep, "layers"), (flat, "layers"), (one_tanh_twice, "layers")],
 )
 def test_models_of_every_make(build, way):
     trials = trials_on(replace(SMALL, build=build), methods=["sgd", "adam"])

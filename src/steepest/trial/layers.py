@@ -86,7 +86,7 @@ def sequence(model: nn.Module) -> list[Linear | Elementwise | Dropout]:
     """The layers of a model that is a sequence of `KINDS`; they take a matrix, so nothing is left to flatten."""
     places = {name: place for place, (name, _) in enumerate(model.named_parameters())}
     found = []
-    for name, layer in model.named_modules():
+    for name, layer in model.named_modules(remove_duplicate=False):  # an activation may stand in two places
         if isinstance(layer, nn.Linear):
             prefix = f"{name}." if name else ""
             found.append(Linear(places[f"{prefix}weight"], places.get(f"{prefix}bias")))
