@@ -9,6 +9,8 @@ import numpy as np
 import optax
 from jax import numpy as jnp
 
+from steepest.trial.alone import first_model
+
 CHUNK = 1000
 RULES = {
     "sgd": optax.identity(),
@@ -123,7 +125,7 @@ def whole(name, part):
     accuracies = []
     for seed, group in sweep.by_seed(name, part).items():
         rates = {m: [t.hyperparameters["lr"] for t in group if t.contender == m] for m in RULES}
-        params = [p.detach().numpy() for p in sweep.first_model(group[0]).parameters()]
+        params = [p.detach().numpy() for p in first_model(group[0]).parameters()]
         steps = sweep.steps_of(group[0])
         judged = train(function, params, rates, data, group[0].batch_size, steps, seed, group[0].final)
         if group[0].final:
