@@ -163,7 +163,7 @@ def test_two_workloads_of_one_command_need_two_names(tmp_path, capsys, monkeypat
 
 
 def test_a_dataset_that_does_not_fit_into_memory_is_told_before_it_has_filled_it(monkeypatch):
-    monkeypatch.setattr(splitting, "_memory", lambda: 2 * 16 * 10 + 1)
+    monkeypatch.setattr(splitting, "memory", lambda: 2 * 16 * 10 + 1)
     examples = [(torch.zeros(2), torch.zeros(2)) for _ in range(12)]  # of 16 bytes
 
     class Listed(Dataset):

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from torch import nn
@@ -9,7 +10,7 @@ from torch import nn
 from small import SMALL, SMALL_DROPOUT
 from steepest.stopping import criteria
 from steepest.study.workers import results
-from steepest.trial import Result, Trial, carry_out, decide, recall, run, saved, unit
+from steepest.trial import Result, Trial, carry_out, decide, decision, recall, run, saved, unit
 from steepest.trial.unit import ALONE, STACKED, Unit
 
 TRIALS = [
@@ -135,6 +136,43 @@ def test_a_model_that_cannot_be_stacked_trains_alone_and_the_reason_is_told(buil
     units = decide(trials)
     assert [u.way for u in units] == [ALONE, ALONE]
     assert all(words in u.why for u in units)
+
+
+class Attentive(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.out = nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = x.unsqueeze(1)
+        mixed, _ = self.attention(x, x, x)
+        return self.out(mixed.squeeze(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.out = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, 3)
+
+    def forward(self, x):
+        _, (hidden, _) = self.lstm(x.unsqueeze(1))
+        return self.out(hidden[0])
+
+
+@pytest.mark.parametrize("build", [Attentive, Recurrent])
+def test_layers_may_return_tuples(build):
+    trials = [replace(t, workload=replace(SMALL, build=build)) for t in TRIALS[:4]]
+    assert [t for unit in decide(trials) for t in unit.trials] == trials
+    weights = sum(p.nbytes for p in build().parameters())
+    assert decision._bytes_a_member(trials[0]) > decision.COPIES * weights  # the layers' outputs count too
+
+
+def test_memory_is_known_where_the_system_does_not_tell_what_is_free(monkeypatch):
+    monkeypatch.setattr(decision, "MEMORY", Path("/nowhere/meminfo"))
+    monkeypatch.delattr("os.sysconf")  # as on Windows
+    assert decision._available_memory() > 1 << 30
+    assert [len(u.trials) for u in decide(TRIALS)] == [6]
 
 
 def test_the_first_steps_decide_where_it_is_not_plain(monkeypatch):

@@ -79,7 +79,7 @@ class Alone:
         self.time += perf_counter() - started
         return np.array([loss])
 
-    def seconds(self, _: int = 0) -> float:
+    def seconds(self, _: int) -> float:
         """The time spent in steps."""
         return self.time
 
@@ -91,7 +91,7 @@ class Alone:
     def freeze(self, _: Sequence[int]) -> None:
         """Nothing follows for a single run that has ended."""
 
-    def evaluate(self, split: Split, members: Sequence[int] = (0,)) -> list[Judgement]:
+    def evaluate(self, split: Split, members: Sequence[int]) -> list[Judgement]:
         """Mean loss and metric on a split, at the point where the model is judged."""
         self.model.eval()
         _switch(self.optimizer, "eval")

@@ -5,7 +5,6 @@ memory, another number of processes or another speed.
 """
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,11 +15,15 @@ from torch import nn
 
 from steepest.kernels.stacked import NotStackable, StackedStep
 from steepest.trial.alone import Alone, backward, undisturbed
+from steepest.trial.gradients import ClassFirst, route
 from steepest.trial.judge import CHUNK
 from steepest.trial.specification import Trial
 from steepest.trial.stacked import Stacked, member, pace
 from steepest.trial.unit import ALONE, STACKED, Unit
 from steepest.workloads.randomness import reseed
+from steepest.workloads.splitting import memory
+
+MEMORY = Path("/proc/meminfo")  # where Linux tells how much is free
 
 SMALL = 2e8  # floating-point operations: below, a step takes less time for them than for everything around them
 LARGEST = 128  # members; more bring nothing
@@ -103,21 +106,27 @@ def _size(group: Sequence[Trial], share: int, jobs: int) -> int:
 
 def _available_memory() -> int:
     try:
-        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        lines = dict(line.split(":") for line in MEMORY.read_text().splitlines())
         return 1024 * int(lines["MemAvailable"].split()[0])
     except (OSError, KeyError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        return memory() // 2
 
 
 def _bytes_a_member(trial: Trial) -> int:
     """What a member of a stack takes, roughly: copies of its weights, and what its layers put out for a chunk."""
     model, outputs = trial.workload.build(), []
     for layer in model.modules():
-        layer.register_forward_hook(lambda _layer, _inputs, y: outputs.append(y.numel() * y.element_size()))
+        layer.register_forward_hook(lambda _layer, _inputs, y: outputs.append(_bytes(y)))
     with torch.no_grad():
         model(trial.workload.data().train[:2].inputs)
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    return COPIES * weights + 3 * sum(outputs) // 2 * CHUNK
+    return COPIES * _bytes(list(model.parameters())) + 3 * sum(outputs) // 2 * CHUNK
+
+
+def _bytes(found: Any) -> int:
+    """Of a tensor, or of those in a tuple or list."""
+    if isinstance(found, torch.Tensor):
+        return found.nbytes
+    return sum(map(_bytes, found)) if isinstance(found, tuple | list) else 0
 
 
 def _way(group: Sequence[Trial]) -> tuple[str, str]:
@@ -126,7 +135,8 @@ def _way(group: Sequence[Trial]) -> tuple[str, str]:
         return ALONE, reason
     training = Alone(group[0])
     weights = sum(p.numel() for p in training.model.parameters())
-    if Stacked(group[:2], []).route.name == "layers" and 6.0 * weights * min(training.batches.size, CHUNK) <= SMALL:
+    small = 6.0 * weights * min(training.batches.size, CHUNK) <= SMALL
+    if small and route(training.model, training.trial.workload).name == ClassFirst.name:
         return STACKED, SMALL_MODEL
     few = group[:MEASURED]
     stacked, alone = (1000 * pace(each) for each in (Stacked(few, [0.0] * len(few)), training))

@@ -87,7 +87,7 @@ def _split(name: str, given: Any) -> Split:
 def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
     """All examples of a Dataset; it has to fit into half of the machine's memory."""
     items = iter(dataset) if isinstance(dataset, IterableDataset) else (dataset[i] for i in range(len(dataset)))
-    inputs, targets, limit = [], [], LARGEST * _memory()
+    inputs, targets, limit = [], [], LARGEST * memory()
     size = 0
     for item in items:
         if not isinstance(item, tuple | list) or len(item) != 2:
@@ -109,7 +109,8 @@ def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
     return torch.stack(inputs), torch.stack(targets)
 
 
-def _memory() -> int:
+def memory() -> int:
+    """Bytes that the machine has; 8 GiB where it does not tell."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 8 << 30
 
 
