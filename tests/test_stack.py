@@ -1,5 +1,6 @@
 """Trials in a stack: member by member the same as one by one, whatever the model, the rule and the neighbours."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from steepest.stopping import criteria
 from steepest.trial import Trial, run
 from steepest.trial.alone import undisturbed
 from steepest.trial.course import Record, follow
+from steepest.trial.layers import ELEMENTWISE
 from steepest.trial.stacked import Stacked
 from steepest.workloads import WORKLOADS, Data, Workload
 
@@ -152,9 +154,21 @@ def one_tanh_twice():
     return nn.Sequential(nn.Linear(4, 6), tanh, nn.Linear(6, 5), tanh, nn.Linear(5, 3))
 
 
+def every_function():
+    pairs = [(nn.Linear(4, 4), kind()) for kind in ELEMENTWISE]
+    return nn.Sequential(*(layer for pair in pairs for layer in pair), nn.Linear(4, 3))
+
+
 @pytest.mark.parametrize(
     ("build", "way"),
-    [(Branches, "vmap"), (Convolution, "vmap"), (deep, "layers"), (flat, "layers"), (one_tanh_twice, "layers")],
+    [
+        (Branches, "vmap"),
+        (Convolution, "vmap"),
+        (deep, "layers"),
+        (flat, "layers"),
+        (one_tanh_twice, "layers"),
+        (every_function, "layers"),
+    ],
 )
 def test_models_of_every_make(build, way):
     trials = trials_on(replace(SMALL, build=build), methods=["sgd", "adam"])
@@ -169,6 +183,14 @@ def absolute_error(outputs, targets):
 
 def number_of_hits(outputs, targets):
     return torch.tensor(float((outputs.argmax(1) == targets).float().mean()))  # float() stops torch.func
+
+
+@pytest.mark.parametrize("loss", [nn.functional.cross_entropy, absolute_error])
+def test_no_gradient_waits_for_a_computer_algebra_system(monkeypatch, loss):
+    monkeypatch.setitem(sys.modules, "torch.fx.experimental.symbolic_shapes", None)  # takes two seconds to import
+    trials = trials_on(replace(SMALL, build=deep, loss=loss), methods=["sgd"])
+    together(trials)
+    run(trials[0])
 
 
 def test_rows_without_a_target_do_not_count():

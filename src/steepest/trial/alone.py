@@ -167,7 +167,7 @@ def backward(model: nn.Module, workload: Workload, examples: Split, chunk: int =
     total = 0.0
     for piece, share in pieces(examples, chunk):
         loss = workload.loss(model(piece.inputs), piece.targets)
-        loss.backward(loss.new_tensor(share))
+        (share * loss).backward()
         total += share * loss.item()
     return total
 

@@ -34,7 +34,7 @@ class Vmapped:
     def losses(self, stacks: Sequence[Tensor], piece: Split, share: float, gradients: Sequence[Tensor], adding: bool):
         """Each member's loss; `share` times its gradient is written, or added, to `gradients`."""
         losses = self._each(self.workload.loss, self._outputs(stacks, piece.inputs, training=True), piece.targets)
-        found = torch.autograd.grad(losses, list(stacks), torch.full_like(losses, share), allow_unused=True)
+        found = torch.autograd.grad(share * losses.sum(), list(stacks), allow_unused=True)
         for buffer, gradient in zip(gradients, found, strict=True):
             if gradient is None:
                 raise NotStackable("some of its parameters do not enter the loss")
@@ -114,7 +114,7 @@ class ClassFirst(Vmapped):
         with torch.enable_grad():
             outputs = outputs.requires_grad_()
             losses = each_member(self.workload.loss, outputs.transpose(1, 2), targets)
-        (gradient,) = torch.autograd.grad(losses, outputs, torch.full_like(losses, share))
+            (gradient,) = torch.autograd.grad(share * losses.sum(), outputs)
         return losses.detach(), gradient
 
     def _each(self, function: Function, outputs: Tensor, targets: Tensor) -> Tensor:

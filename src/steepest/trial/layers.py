@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.ELU, nn.LeakyReLU, nn.SiLU, nn.Softplus, nn.Identity)
+ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.ELU, nn.LeakyReLU, nn.SiLU, nn.Softplus)
 
 WayBack = Callable[[Tensor, Sequence[Tensor], bool], Tensor | None]
 
@@ -63,7 +63,8 @@ class Elementwise:
         with torch.enable_grad():
             x = x.requires_grad_()
             y = self.layer(x)
-        return y.detach(), lambda dy, *_: torch.autograd.grad(y, x, dy)[0]
+        # autograd.grad would import a computer algebra system first, which takes longer than many a race's training
+        return y.detach(), lambda dy, *_: y.grad_fn(dy)
 
 
 class Dropout:
@@ -79,11 +80,11 @@ class Dropout:
         return x * mask, lambda dy, *_: dy * mask
 
 
-KINDS = (nn.Linear, nn.Dropout, nn.Flatten, *ELEMENTWISE)
+KINDS = (nn.Linear, nn.Dropout, nn.Flatten, nn.Identity, *ELEMENTWISE)
 
 
 def sequence(model: nn.Module) -> list[Linear | Elementwise | Dropout]:
-    """The layers of a model that is a sequence of `KINDS`; they take a matrix, so nothing is left to flatten."""
+    """The layers of a model that is a sequence of `KINDS`, without those that leave a matrix as it is."""
     places = {name: place for place, (name, _) in enumerate(model.named_parameters())}
     found = []
     for name, layer in model.named_modules(remove_duplicate=False):  # an activation may stand in two places
