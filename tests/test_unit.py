@@ -104,6 +104,22 @@ def test_each_process_takes_its_part_of_unlike_groups():
     assert [len(u.trials) for u in decide([*many, *whole], jobs=2)] == [8, 8, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("seeds", "members", "jobs", "sizes"),
+    [
+        (5, 8, 2, [8, 8, 8, 8, 4, 4]),
+        (4, 8, 2, [8, 8, 8, 8]),
+        (5, 6, 2, [6, 6, 6, 6, 6]),  # halves would be too small to be worth it
+        (5, 8, 1, [8, 8, 8, 8, 8]),
+    ],
+)
+def test_no_process_waits_for_the_last_stack(seeds, members, jobs, sizes):
+    trials = [replace(TRIALS[0], contender=str(i), seed=seed) for seed in range(seeds) for i in range(members)]
+    units = decide(trials, jobs)
+    assert [len(u.trials) for u in units] == sizes
+    assert [t for u in units for t in u.trials] == trials
+
+
 def test_the_largest_unit_is_begun_first():
     single = replace(TRIALS[0], seed=9)
     found = [trial.seed for trial, _ in results([single, *TRIALS], jobs=1)]

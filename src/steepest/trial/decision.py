@@ -56,7 +56,7 @@ def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
             way, why = ways[kind] if len(rules) > 1 else (ALONE, NO_COMPANY)
             size = _size(rules, _share(rules, len(groups), len(trials), jobs), jobs) if way == STACKED else 1
             units += [Unit(tuple(part), way if len(part) > 1 else ALONE, why) for part in _evenly(rules, size)]
-    return units
+    return _no_process_idle(units, jobs)
 
 
 def recall(trials: Iterable[Trial], decisions: Iterable[Mapping[str, Any]]) -> list[Unit]:
@@ -97,6 +97,18 @@ def _share(group: Sequence[Trial], groups: int, trials: int, jobs: int) -> int:
     """How many members keep all processes busy: each takes a part of every group where there are few of those."""
     part = math.ceil(len(group) / jobs)
     return part if groups < 2 * jobs and part >= FEWEST else math.ceil(trials / jobs)
+
+
+def _no_process_idle(units: Sequence[Unit], jobs: int) -> list[Unit]:
+    """The units, those stacks split over all processes that would be the last for some while the others wait."""
+    stacks = [unit for unit in units if unit.way == STACKED]
+    last = stacks[len(stacks) - len(stacks) % jobs :]
+    found: list[Unit] = []
+    for unit in units:
+        split = unit in last and len(unit.trials) >= FEWEST * jobs
+        parts = _evenly(unit.trials, math.ceil(len(unit.trials) / jobs)) if split else [unit.trials]
+        found += [Unit(tuple(part), unit.way, unit.why) for part in parts]
+    return found
 
 
 def _size(group: Sequence[Trial], share: int, jobs: int) -> int:
