@@ -7,7 +7,7 @@ Microseconds a step and model, all contenders in turn within one run, on one cor
     plain     a loop in PyTorch for each model by itself, torch's fused optimizers where there are some
     stacked   steepest: one program for all members, eight rules in one stack
     jax       JAX with optax, vmapped over as many members of the same rules and scanned over the steps (if installed)
-    limit     the matrix products alone, and a copy of as many bytes as the rules read and write
+    limit     the matrix products alone, by the faster library, and a copy of as many bytes as the rules read and write
 
 Then the whole sweep on all cores, evaluation included, as a race does it: 72 trials on one seed, then 8 on each of 5
 fresh seeds; all passes of the default race for the softmax regression, a part of them for the others. Seconds by the
@@ -44,6 +44,7 @@ from steepest.study.workers import results
 from steepest.trial import Trial
 from steepest.trial.batches import Batches
 from steepest.trial.judge import pieces
+from steepest.trial.products import fastest_products
 from steepest.trial.stacked import Stacked
 from steepest.workloads import WORKLOADS, Workload, accuracy
 
@@ -169,6 +170,7 @@ def limit(name, members):
     count = int(weights * sum(ARRAYS) / len(ARRAYS)) // 2
     source, target = torch.rand(count), torch.empty(count)
 
+    @fastest_products()
     def run():
         for product in products:
             product()

@@ -18,6 +18,7 @@ from steepest.trial.batches import Batches, Rows
 from steepest.trial.course import Judgement, Training
 from steepest.trial.gradients import judge, route
 from steepest.trial.judge import CHUNK, pieces
+from steepest.trial.products import fastest_products
 from steepest.trial.specification import Trial
 from steepest.workloads import Split
 from steepest.workloads.randomness import reseed
@@ -60,6 +61,7 @@ class Stacked:
         self.update.run(self.steps, self._rates(self.steps - 1))
         return losses
 
+    @fastest_products()
     def backward(self, examples: Split) -> np.ndarray:
         """Put the gradients of the mean losses over the examples in their place; returns the losses."""
         total = np.zeros(len(self.trials))
@@ -88,6 +90,7 @@ class Stacked:
         self.update.freeze(members)
 
     @torch.no_grad()
+    @fastest_products()
     def evaluate(self, split: Split, members: Sequence[int]) -> list[Judgement]:
         """Mean loss and metric on a split, at the point where each model is judged."""
         stacks = self.update.evaluation_points()
