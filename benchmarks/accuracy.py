@@ -155,7 +155,7 @@ def strictness(rule, shapes, repeats):
         for x in (x for u in updates for x in u.tensors().values()):
             x.copy_(torch.rand(x.shape, generator=generator))
         traced = fused.program(updates[0], constants)
-        arrays = [Array(name, "float32") for name in updates[0].tensors()]
+        arrays = tuple(Array(name, "float32") for name in updates[0].tensors())
         prepared = fused.Pass(updates, traced)
         prepared = prepared if way == "strict" else with_flags(prepared, traced, arrays, way)
 

@@ -5,6 +5,7 @@ so the loop gives the bits that the plain rule gives in the same precision.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
@@ -34,15 +35,16 @@ Entry = Callable[[int], ir.Value]  # a chunk's number in a column of the table
 REAL = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 
 
-def kernel_ir(traced: Traced, arrays: Sequence[Array], compute: str, rounds: bool = False) -> str:
+@cache
+def kernel_ir(traced: Traced, arrays: tuple[Array, ...], compute: str) -> str:
     """LLVM's text of `void kernel(int64 *job)`, which takes chunk after chunk of the job until none is left.
 
     arrays: one column of addresses each, in order.  compute: "float32" or "float64", in which the arithmetic is done.
-    rounds: whether what is written as bfloat16 is rounded stochastically; else it is rounded to nearest.
+    What is written as bfloat16 is rounded stochastically where `rounding.KEY` is a scalar, else to nearest.
     Several threads may run it on the same job.
     """
     function = _function()
-    _Updates(function, traced, arrays, compute, rounds).emit()
+    _Updates(function, traced, arrays, compute).emit()
     return str(function.module)
 
 
@@ -163,11 +165,8 @@ class _Squares(_Chunks):
 
 
 class _Updates(_Chunks):
-    def __init__(
-        self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str, rounds: bool
-    ) -> None:
+    def __init__(self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str) -> None:
         super().__init__(function)
-        self.rounds = rounds
         self.traced, self.arrays, self.compute = traced, arrays, compute
         self.real = REAL[compute]
         self.width = LANE_BYTES // (4 if compute == "float32" else 8)
@@ -179,7 +178,7 @@ class _Updates(_Chunks):
         numbers = b.gep(constants, [first], source_etype=REAL["float64"])
         bases = {a.name: b.inttoptr(entry(FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
         scalars = {text: self._constant(numbers, k) for k, text in enumerate(texts)}
-        noise = self._noise(entry, numbers, texts) if self.rounds else None
+        noise = self._noise(entry, numbers, texts) if rounding.KEY in texts else None
         whole = b.and_(count, INT64(-self.width))
         for start, stop, lanes in ((INT64(0), whole, self.width), (whole, count, 1)):
             step = _Lanes(b, self.real, lanes, noise)

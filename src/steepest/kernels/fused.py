@@ -65,10 +65,8 @@ def pieces(sizes: Sequence[int]) -> np.ndarray:
 def program(update: Update, constants: Constants) -> Traced:
     """The instructions of this kind of update; raises `NotTraceable` for a rule that cannot be compiled."""
     read = [name for name in update.tensors() if name != "point"]
-    traced = trace(lambda x, c: whole_update(update, x, c), read, list(constants))
-    if update.first is not None:
-        traced.program.scalars.append(rounding.KEY)
-    return traced
+    key = [] if update.first is None else [rounding.KEY]
+    return trace(lambda x, c: whole_update(update, x, c), read, list(constants), key)
 
 
 class Pass:
@@ -83,10 +81,9 @@ class Pass:
         from steepest.kernels.emit import kernel_ir
 
         first = updates[0]
-        arrays = [Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items()]
+        arrays = tuple(Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items())
         compute = _NAMES[state_dtype(first.parameter.dtype)]
-        rounds = first.first is not None
-        self.kernel = native.compiled(kernel_ir(traced, arrays, compute, rounds))
+        self.kernel = native.compiled(kernel_ir(traced, arrays, compute))
         self.numbers, self.width = traced.numbers, len(traced.program.scalars)
         self.parameters = [u.parameter for u in updates]
         self.laid_out_otherwise = [i for i, u in enumerate(updates) if layout(u.gradient) != layout(u.parameter)]

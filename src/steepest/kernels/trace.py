@@ -201,9 +201,12 @@ class _Spread(Scalar):
         return other.maximum(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Traced:
-    """A program with the arrays that it writes: each output is the number of a value, or a scalar's text."""
+    """A program with the arrays that it writes: each output is the number of a value, or a scalar's text.
+
+    Two are equal when they are the same kernel.
+    """
 
     program: Program
     outputs: dict[str, int | str]
@@ -218,26 +221,40 @@ class Traced:
         texts = "".join(f"{text}, " for text in self.program.scalars)
         return eval(f"lambda {', '.join(self.constants)}: ({texts})", {"sqrt": sqrt, "inf": math.inf, "nan": math.nan})
 
-    @property
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Traced) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    @cached_property
     def text(self) -> str:
-        """The whole program as text: two rules with the same text are the same kernel."""
-        lines = [f"in {', '.join(self.program.inputs)}"]
+        """The whole program as text."""
+        lines = [f"in {', '.join(self.program.inputs)}", f"with {', '.join(self.program.scalars)}"]
         first = len(self.program.inputs)
         lines += [f"{first + i} = {op} {args}" for i, (op, args) in enumerate(self.program.instructions)]
         return "\n".join([*lines, *(f"out {name} = {value}" for name, value in self.outputs.items())])
 
 
-def trace(function: Callable[..., dict[str, Any]], inputs: Sequence[str], constants: Sequence[str]) -> Traced:
+def trace(
+    function: Callable[..., dict[str, Any]],
+    inputs: Sequence[str],
+    constants: Sequence[str],
+    more_scalars: Sequence[str] = (),
+) -> Traced:
     """Run `function(elements, scalars)` on symbols: it returns the arrays to write, by name.
+
+    more_scalars: constants that the kernel needs though no instruction has them.
 
     >>> adding = trace(lambda x, c: {"theta": x["theta"] - (1 - c["beta"]) * x["g"]}, ["theta", "g"], ["beta"])
     >>> print(adding.text)
     in theta, g
+    with (1.0 - beta)
     2 = mul ('(1.0 - beta)', 1)
     3 = sub (0, 2)
     out theta = 3
     """
-    program = Program(inputs)
+    program = Program(inputs, scalars=list(more_scalars))
     elements = {name: program.value(number) for number, name in enumerate(inputs)}
     scalars = {name: Scalar(name) for name in constants}
     try:
