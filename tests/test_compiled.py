@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from small import give_gradients, model
+from small import BF16, give_gradients, model
 from steepest import optim
 from steepest.kernels import Step, Update, compiled, plain, prefer, state_dtype
 from steepest.kernels.update import whole_update
 from steepest.rules import METHODS, RULES
-from test_kernels import LAYOUTS, case, every_verb, own_rule, same_bits, vars_of, wild_numbers
+from test_kernels import LAYOUTS, case, every_verb, own_rule, rounded_once, same_bits, vars_of, wild_numbers
 
 DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
 SHAPES = [(7, 5), (30,), (), (0, 3), (20, 31)]
@@ -59,7 +59,7 @@ def by_torch(update, constants):
     wide = state_dtype(update.parameter.dtype)
     values = {name: x.to(wide) for name, x in update.tensors().items() if name != "point"}
     new = whole_update(update, values, {name: torch.tensor(c, dtype=torch.float64) for name, c in constants.items()})
-    return {name: torch.as_tensor(new.get(name, x)).to(x.dtype) for name, x in update.tensors().items()}
+    return rounded_once(update, constants, {name: x.numpy() if x.dim() else x for name, x in new.items()})
 
 
 def ran_plainly(update, constants):
@@ -74,6 +74,17 @@ def test_every_rule_gives_the_bits_of_torchs_own_operations(name, dtype):
     rule = RULES[name]
     constants = rule.constants(3, {"lr": 0.13, "weight_decay": 0.37})
     update = case(rule, dtype, maximize=True)
+    found = ran_compiled(update, constants)
+    for key, value in by_torch(update, constants).items():
+        assert same_bits(value, found[key]), key
+
+
+@pytest.mark.parametrize("name", ["nesterov", "adadelta"])
+@pytest.mark.parametrize("slots_in", [torch.float32, torch.bfloat16])
+def test_stochastic_rounding_gives_the_bits_of_its_definition(name, slots_in):
+    rule = RULES[name]
+    constants = {**rule.constants(3, {"lr": 0.13, "weight_decay": 0.37}), "rounding_key": float(0x1E240B92C71D3F)}
+    update = case(rule, torch.bfloat16, slots_in=slots_in, first=2**32 - 500)
     found = ran_compiled(update, constants)
     for key, value in by_torch(update, constants).items():
         assert same_bits(value, found[key]), key
@@ -110,6 +121,22 @@ def test_clipping_ema_and_zeroing_as_in_the_fused_pass():
     torch.testing.assert_close(ours, theirs, rtol=2e-6, atol=1e-7)
     unclipped, _ = trained("fused", lambda params: optim.AdamW(params, lr=0.1, ema=0.9, maximize=True))
     assert (ours[0] - unclipped[0]).abs().max() > 1e-4
+
+
+def test_stochastic_rounding_gives_every_group_and_step_the_bits_of_the_fused_pass():
+    def groups(params):
+        *others, matrix = params
+        matrix.data = matrix.data.t()  # its weights are counted in the order of memory
+        return [{"params": others, "lr": 0.1}, {"params": [matrix], "rounding_seed": 3}]
+
+    def rounding(params):
+        return optim.SGD(params, lr=0.01, momentum=0.9, state_dtype=BF16, stochastic_rounding=True)
+
+    (ours, mine), (theirs, peer) = (trained(way, rounding, dtype=BF16, groups=groups) for way in ("compiled", "fused"))
+    assert [type(each) for _, each in mine._latest._step.passes] == [compiled.Pass]
+    for p, q in zip(ours, theirs, strict=True):
+        assert p.equal(q)
+        assert mine.state[p]["momentum_buffer"].equal(peer.state[q]["momentum_buffer"])
 
 
 def test_an_infinite_gradient_changes_nothing():
@@ -271,11 +298,14 @@ def test_machine_code_gives_the_bits_of_the_fused_pass(monkeypatch):
     monkeypatch.setattr(compiled, "BACKEND", "inductor")
     monkeypatch.setenv("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
+    def groups(params):
+        return [{"params": params[:2]}, {"params": params[2:], "state_dtype": BF16, "stochastic_rounding": True}]
+
     def everything(params):
         return optim.Adam(params, lr=0.1, weight_decay=0.1, clip_norm=1.0)
 
-    ours, _ = trained("compiled", everything, dtype=torch.bfloat16)
-    theirs, _ = trained("fused", everything, dtype=torch.bfloat16)
+    ours, _ = trained("compiled", everything, dtype=BF16, groups=groups)
+    theirs, _ = trained("fused", everything, dtype=BF16, groups=groups)
     assert all(same_bits(p, q) for p, q in zip(ours, theirs, strict=True))
 
 

@@ -61,6 +61,12 @@ def by_definition(update, constants):
     arrays = {name: tensor.to(wide).numpy() for name, tensor in tensors.items() if name != "point"}
     with np.errstate(all="ignore"):
         new = whole_update(update, arrays, constants)
+    return rounded_once(update, constants, new)
+
+
+def rounded_once(update, constants, new):
+    """The tensors with the new values, given in the state's precision as arrays or numbers."""
+    tensors = update.tensors()
     if update.first is not None:
         weights = [update.first + place for place in range(update.parameter.numel())]
         for array, (name, tensor) in enumerate(tensors.items()):

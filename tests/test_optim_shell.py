@@ -491,7 +491,7 @@ def test_a_rule_that_forgets_a_slot_is_refused_and_nothing_changes():
     assert p.equal(before)
 
 
-@pytest.mark.parametrize("name", ["step", "ema", "theta", "weight_decay", "maximize"])
+@pytest.mark.parametrize("name", ["step", "ema", "theta", "weight_decay", "maximize", "rounding_key"])
 def test_names_that_the_optimizer_needs_are_refused(name):
     scope = {}
     exec(f"def own(theta, g, {name if name != 'theta' else 'average'}, lr): return theta", scope)

@@ -135,16 +135,6 @@ def test_every_class_takes_it_in_the_pass_and_as_the_plain_rule(name):
         assert a.dim() == 0 or a.dtype != BF16 or (a == b).float().mean() > 0.97
 
 
-def test_what_torch_compiles_otherwise_is_the_plain_rule_here():
-    results = []
-    for way in ("fused", "compiled"):
-        params = model(BF16)
-        with prefer(way):
-            descend(make("SGD", params, momentum=0.9), params, 2)
-        results.append(params)
-    assert same(*results)
-
-
 def test_any_number_of_threads_and_any_chunks_give_the_same_bits():
     results, before = [], torch.get_num_threads()
     try:

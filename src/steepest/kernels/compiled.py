@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from steepest.kernels import plain
+from steepest.kernels import plain, rounding
 from steepest.kernels.trace import Traced
 from steepest.kernels.update import Update, state_dtype
 from steepest.rules.rule import Constants
@@ -60,7 +60,6 @@ def fits(update: Update) -> bool:
     p, tensors = update.parameter, [x.detach() for x in update.tensors().values()]
     return (
         p.device.type not in _unusable
-        and update.first is None
         and p.dtype in DTYPES
         and all(type(x) is torch.Tensor and x.layout == torch.strided and x.device == p.device for x in tensors)
         and not any(x.is_neg() or x.is_complex() for x in tensors)
@@ -102,7 +101,7 @@ class Pass:
             table = np.array([self.traced.numbers(**constants[row]) for row in self.rows], dtype=np.float64)
             numbers = torch.from_numpy(table.reshape(len(self.rows), -1)[self.own]).to(self.dtype).to(self.device)
             try:
-                self.kernel(numbers, self.arrays)
+                self.kernel(numbers, self._keys(constants), self.arrays)
             except RuntimeError as why:
                 _give_up(self.device, why)
         if self.device.type in _unusable:
@@ -111,6 +110,11 @@ class Pass:
         if self.zero_gradient:  # when all have read theirs, for parameters may share one
             torch._foreach_zero_(self.arrays["g"])
         self.arrays["g"] = []
+
+    def _keys(self, constants: Sequence[Constants]) -> torch.Tensor | None:
+        """Where bfloat16 is rounded stochastically, the words of each update's key."""
+        words = [rounding.words(constants[u.row][rounding.KEY], u.first) for u in self.updates if u.first is not None]
+        return torch.tensor(words, device=self.device) if words else None
 
 
 def _give_up(device: torch.device, why: Exception) -> None:
@@ -145,21 +149,37 @@ def _function(traced: Traced, dtype: torch.dtype) -> Callable[..., None]:
     """The program on lists of tensors: computed in this dtype, rounded once when it is written back."""
     program, outputs = traced.program, {name: x for name, x in traced.outputs.items() if name != "g"}
 
-    def kernel(numbers: torch.Tensor, arrays: Mapping[str, Tensors]) -> None:
+    def kernel(numbers: torch.Tensor, keys: torch.Tensor | None, arrays: Mapping[str, Tensors]) -> None:
         columns = [column.unbind() for column in numbers.unbind(1)]
         scalars = dict(zip(program.scalars, columns, strict=True))
         values: list[Tensors] = [[x.to(dtype) for x in arrays[name]] for name in program.inputs]
         for operation, arguments in program.instructions:
             lists = [values[a] if isinstance(a, int) else scalars[a] for a in arguments]
             values.append(_calculate(operation, lists, dtype))
-        for name, result in outputs.items():
-            new = values[result] if isinstance(result, int) else scalars[result]
-            for x, value in zip(arrays[name], new, strict=True):
+        new = {name: values[x] if isinstance(x, int) else scalars[x] for name, x in outputs.items()}
+        if keys is not None:
+            new |= _rounded(new, keys, arrays)
+        for name, each in new.items():
+            for x, value in zip(arrays[name], each, strict=True):
                 x.copy_(value)
 
     # torch allows a few compilations for each code object, and these are independent of each other
     own = kernel.__code__.replace()
     return FunctionType(own, kernel.__globals__, "kernel", None, kernel.__closure__)
+
+
+def _rounded(new: Mapping[str, Tensors], keys: torch.Tensor, arrays: Mapping[str, Tensors]) -> dict[str, Tensors]:
+    """The new values of the arrays in bfloat16, rounded stochastically."""
+    weights = [rounding.places(p) for p in arrays.get("point", arrays["theta"])]
+    lows, highs = (word.unbind() for word in keys.unbind(1))
+    return {
+        name: [
+            rounding.to_bfloat16(value, rounding.noise(each, low, high, array))
+            for value, each, low, high in zip(new[name], weights, lows, highs, strict=True)
+        ]
+        for array, name in enumerate(arrays)
+        if name in new and arrays[name][0].dtype == torch.bfloat16
+    }
 
 
 def _calculate(operation: str, lists: Sequence[Tensors], dtype: torch.dtype) -> Tensors:

@@ -23,11 +23,11 @@ def step(update: Update, constants: Sequence[Constants], places: torch.Tensor | 
     old = {id(x) for x in values.values()}
     new = {name: value.clone() if id(value) in old else value for name, value in new.items()}
     if update.first is not None:
-        weights = update.first + (rounding.places(update.parameter) if places is None else places)
-        key = constants[update.row][rounding.KEY]
+        weights = rounding.places(update.parameter) if places is None else places
+        key = rounding.words(constants[update.row][rounding.KEY], update.first)
         for array, (name, x) in enumerate(tensors.items()):
             if x.dtype == torch.bfloat16 and isinstance(new.get(name), torch.Tensor):
-                new[name] = rounding.to_bfloat16(new[name], rounding.noise(weights, key, array))
+                new[name] = rounding.to_bfloat16(new[name], rounding.noise(weights, *key, array))
     for name, value in new.items():
         _write(tensors[name], value)
 

@@ -1,8 +1,8 @@
 """Stochastic rounding to bfloat16: up or down at random, so that the mean of the result is the number itself.
 
 The random bits of a weight are a hash of seed, step, array and the weight's place in memory: the same for any number
-of threads, for the fused pass as for the plain rule, and again when training goes on from a saved state. The fused pass
-has the same hash in `kernels.emit`.
+of threads, for every way that a step can take, and again when training goes on from a saved state. The fused pass has
+the same hash in `kernels.emit`.
 """
 
 import torch
@@ -36,9 +36,13 @@ def places(x: torch.Tensor) -> torch.Tensor:
     return place
 
 
-def noise(weights: torch.Tensor, key: float, array: int) -> torch.Tensor:
+def words(key: float, first: int) -> tuple[int, int]:
+    """What `noise` needs for weights that are counted from this one."""
+    return (int(key) + first) & WORD, int(key) >> 32
+
+
+def noise(weights: torch.Tensor, low: int | torch.Tensor, high: int | torch.Tensor, array: int) -> torch.Tensor:
     """16 random bits for each weight of an array, by the weights' numbers; numbers 2³² apart share theirs."""
-    low, high = int(key) & WORD, int(key) >> 32
     return _mixed(_mixed((weights + low) & WORD) ^ (high | array << ARRAY_SHIFT)) >> 16
 
 

@@ -25,6 +25,7 @@ RESERVED = {
     "state_dtype",
     "stochastic_rounding",
     "rounding_seed",
+    "rounding_key",
     "params",
     "param_names",
     "weight_decay",
