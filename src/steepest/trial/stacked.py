@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -23,6 +24,7 @@ from steepest.trial.specification import Trial
 from steepest.workloads import Split
 from steepest.workloads.randomness import reseed
 
+LARGE = 1e5  # multiplications a member and step; with fewer, which library multiplies would depend on the stack's size
 ENOUGH_SECONDS, ENOUGH_STEPS = 0.03, 30  # for the time of a step alone
 
 
@@ -42,6 +44,8 @@ class Stacked:
         self.batches = Batches.of(first)
         model = first_model(first)
         self.route = route(model, first.workload)
+        multiplications = self.batches.size * sum(p.numel() for p in model.parameters())
+        self.multiplying = fastest_products if multiplications >= LARGE else nullcontext
         members = [member(trial, list(model.parameters())) for trial in trials]
         self.stacks = [p.detach().expand(len(trials), *p.shape).clone().requires_grad_() for p in model.parameters()]
         with torch.no_grad():
@@ -61,13 +65,13 @@ class Stacked:
         self.update.run(self.steps, self._rates(self.steps - 1))
         return losses
 
-    @fastest_products()
     def backward(self, examples: Split) -> np.ndarray:
         """Put the gradients of the mean losses over the examples in their place; returns the losses."""
         total = np.zeros(len(self.trials))
-        for number, (piece, share) in enumerate(pieces(examples)):
-            losses = self.route.losses(self.stacks, piece, share, self.update.gradients, adding=number > 0)
-            total += share * losses.double().numpy()
+        with self.multiplying():
+            for number, (piece, share) in enumerate(pieces(examples)):
+                losses = self.route.losses(self.stacks, piece, share, self.update.gradients, adding=number > 0)
+                total += share * losses.double().numpy()
         return total
 
     def _rates(self, k: int) -> np.ndarray:
@@ -90,13 +94,13 @@ class Stacked:
         self.update.freeze(members)
 
     @torch.no_grad()
-    @fastest_products()
     def evaluate(self, split: Split, members: Sequence[int]) -> list[Judgement]:
         """Mean loss and metric on a split, at the point where each model is judged."""
         stacks = self.update.evaluation_points()
         if len(members) < len(self.trials):
             stacks = [stack[list(members)] for stack in stacks]
-        return judge(self.route, stacks, split)
+        with self.multiplying():
+            return judge(self.route, stacks, split)
 
     def at_the_start(self, split: Split) -> Judgement:
         """Mean loss and metric of the model before its first step."""
