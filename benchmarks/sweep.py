@@ -6,6 +6,7 @@ Microseconds a step and model, all contenders in turn within one run, on one cor
 
     plain     a loop in PyTorch for each model by itself, torch's fused optimizers where there are some
     stacked   steepest: one program for all members, eight rules in one stack
+    bfloat16  the same with products="bfloat16"
     jax       JAX with optax, vmapped over as many members of the same rules and scanned over the steps (if installed)
     limit     the matrix products alone, by the faster library, and a copy of as many bytes as the rules read and write
 
@@ -120,9 +121,9 @@ def plain(name):
     return step
 
 
-def stacked(name, members):
+def stacked(name, members, products="float32"):
     """A step of all members at once."""
-    training = Stacked(trials(name, members), [0.0] * members)
+    training = Stacked([replace(trial, products=products) for trial in trials(name, members)], [0.0] * members)
     rows = torch.randperm(len(training.examples))[: training.batches.size]
     return lambda: training.step(rows)
 
@@ -184,13 +185,13 @@ def steps_of(trial):
     return Batches.of(trial).budget
 
 
-def sweep(name, part):
+def sweep(name, part, products="float32"):
     """All trials of a race, or of a part of it: 9 rates of each method, then 5 fresh seeds."""
     tuning, final = (part * passes for passes in PASSES[name])
     found = trials(name, TUNED * len(METHODS), f"passes={tuning}")
     for seed in range(1, SEEDS + 1):
         found += [replace(t, seed=seed, final=True) for t in trials(name, len(METHODS), f"passes={final}")]
-    return found
+    return [replace(trial, products=products) for trial in found]
 
 
 def by_seed(name, part):
@@ -201,12 +202,12 @@ def by_seed(name, part):
     return groups
 
 
-def whole_stacked(name, part, jobs=CORES):
+def whole_stacked(name, part, products="float32"):
     """Seconds of the sweep in processes as a race runs it, wall and processor, and the mean test accuracy."""
     wall, busy = time.perf_counter(), processor()
     accuracies = []
     for phase in (False, True):
-        found = results([trial for trial in sweep(name, part) if trial.final == phase], jobs)
+        found = results([trial for trial in sweep(name, part, products) if trial.final == phase], CORES)
         accuracies = [result.test_acc for _, result in found]
     joblib.externals.loky.get_reusable_executor().shutdown()  # so that the children's time is known
     return time.perf_counter() - wall, processor() - busy, sum(accuracies) / len(accuracies)
@@ -278,10 +279,17 @@ def show_steps(name, members, repeats):
     ways = {
         "plain": plain(name),
         "stacked": stacked(name, members),
+        "bfloat16": stacked(name, members, "bfloat16"),
         "jax": jax_scan(name, members),
         "limit": limit(name, members),
     }
-    of = {"plain": len(METHODS), "stacked": members, "jax": members * STEPS_OF_A_SCAN, "limit": members}
+    of = {
+        "plain": len(METHODS),
+        "stacked": members,
+        "bfloat16": members,
+        "jax": members * STEPS_OF_A_SCAN,
+        "limit": members,
+    }
     found = medians({way: step for way, step in ways.items() if step}, repeats)
     us = {way: 1e6 * seconds / of[way] for way, seconds in found.items()}
     times = "  ".join(f"{way} {value:7.1f}" for way, value in us.items())
@@ -293,12 +301,17 @@ def show_steps(name, members, repeats):
 def show_whole(name, limit_us, part):
     """The sweep from its first trial to its last result, evaluation included."""
     count = sum(map(steps_of, sweep(name, part)))
-    ways = {"plain": whole_plain(name, part), "stacked": whole_stacked(name, part), "jax": whole_jax(name, part)}
+    ways = {
+        "plain": whole_plain(name, part),
+        "stacked": whole_stacked(name, part),
+        "bfloat16": whole_stacked(name, part, "bfloat16"),
+        "jax": whole_jax(name, part),
+    }
     ways = {way: found for way, found in ways.items() if found}
     for place, clock in enumerate(("wall", "processor")):
         times = "  ".join(f"{way} {found[place]:7.1f}" for way, found in ways.items())
         ours = ways["stacked"][place]
-        against = "".join(f"   {way}/stacked {ways[way][place] / ours:.2f}" for way in ("plain", "jax") if way in ways)
+        against = "".join(f"   {way}/stacked {ways[way][place] / ours:.2f}" for way in ways if way != "stacked")
         floor = 1e-6 * limit_us * count / (CORES if clock == "wall" else 1)
         print(f"{'':8} {clock:9} s  {times}{against}   limit/stacked {floor / ours:.2f}", flush=True)
     accuracies = "  ".join(f"{way} {100 * found[2]:.2f} %" for way, found in ways.items() if len(found) > 2)

@@ -12,7 +12,7 @@ from steepest.kernels.stacked import NotStackable
 from steepest.rules import METHODS
 from steepest.stopping import criteria
 from steepest.trial import Trial, run
-from steepest.trial.alone import undisturbed
+from steepest.trial.alone import Alone, undisturbed
 from steepest.trial.course import Record, follow
 from steepest.trial.layers import ELEMENTWISE
 from steepest.trial.stacked import Stacked
@@ -211,6 +211,40 @@ def test_losses_and_metrics_of_ones_own(build):
     trials = trials_on(workload, methods=["sgd", "adam"])
     for trial, result in zip(trials, together(trials), strict=True):
         assert_close(result, run(trial), 1e-4)
+
+
+# ------------------------------------------------------------------------------------------------- rounded products
+
+
+@pytest.mark.parametrize("build", [Branches, Convolution, deep])
+def test_with_rounded_products_a_stack_is_its_members_too(build):
+    workload = replace(SMALL, build=build)
+    rounded = trials_on(workload, "steps=4", methods=["sgd", "adam"], products="bfloat16")
+    exact = together(trials_on(workload, "steps=4", methods=["sgd", "adam"]))
+    for trial, result, other in zip(rounded, together(rounded), exact, strict=True):
+        assert_close(result, run(trial), 2e-2)
+        losses, unrounded = (r.curve["train_loss"] for r in (result, other))
+        assert losses == pytest.approx(unrounded, rel=5e-2)
+        assert losses != pytest.approx(unrounded, rel=1e-5)
+
+
+@pytest.mark.parametrize("build", [Branches, deep])
+@pytest.mark.parametrize("way", [Alone, lambda trial: Stacked([trial] * 3, [1.0] * 3)], ids=["alone", "stacked"])
+def test_models_are_judged_without_rounding(way, build):
+    exact, rounded = (
+        trials_on(replace(SMALL, build=build), products=products)[0] for products in ("float32", "bfloat16")
+    )
+    with undisturbed():
+        (first, *_), (second, *_) = (way(t).evaluate(t.workload.data().train, [0]) for t in (exact, rounded))
+    assert first == second
+
+
+def test_rounded_pieces_of_a_large_batch_add_up(monkeypatch):
+    trials = trials_on(replace(SMALL, build=deep), batch_size=None, methods=["sgd"], products="bfloat16")
+    whole = together(trials)
+    monkeypatch.setattr("steepest.trial.judge.pieces.__defaults__", (7,))
+    for one, other in zip(whole, together(trials), strict=True):
+        assert other.val_loss == pytest.approx(one.val_loss, rel=0.2)
 
 
 # -------------------------------------------------------------------------------------------------------- divergence

@@ -62,6 +62,7 @@ def test_an_unknown_contender_gets_the_nearest_name():
         ({"batch_size": 61}, "Invalid batch size: 61; small has 60 examples"),
         ({"batch_size": 2.5}, "Invalid batch size: 2.5"),
         ({"jobs": 0}, "Invalid jobs: 0"),
+        ({"products": "float16"}, "Invalid products: 'float16'; allowed are float32 and bfloat16"),
         ({"until": ["los=1"]}, "did you mean 'loss'"),
     ],
 )
@@ -201,6 +202,16 @@ def test_two_processes_give_the_same_bits_as_one(tmp_path):
     assert [row.name for row in one.rows] == [row.name for row in two.rows]
 
 
+def test_rounded_products_are_in_every_line_and_change_the_numbers(tmp_path):
+    race(SMALL_DROPOUT, ["adam"], folder=tmp_path / "exact", **SHORT)
+    race(SMALL_DROPOUT, ["adam"], folder=tmp_path / "rounded", **SHORT, products="bfloat16")
+    exact, rounded = (read(tmp_path / name) for name in ("exact", "rounded"))
+    for journal, products in ((exact, "float32"), (rounded, "bfloat16")):
+        assert {run["products"] for run in journal.runs} == {journal.header["settings"]["products"]} == {products}
+    assert exact.runs[0]["hyperparameters"] == rounded.runs[0]["hyperparameters"]
+    assert exact.runs[0]["train_loss"] != rounded.runs[0]["train_loss"]
+
+
 def test_every_line_is_strict_json_even_when_runs_diverge(tmp_path):
     race(SMALL, [Contender("wild", "sgd", centre=1e38), CONTENDERS["adam"]], folder=tmp_path, **SHORT)
     lines = (tmp_path / "journal.jsonl").read_text(encoding="utf-8").splitlines()
@@ -285,6 +296,7 @@ def test_a_damaged_line_elsewhere_is_named(tmp_path):
         ({"seed": 1}, "seed = 0, not 1"),
         ({"batch_size": 7}, "batch_size = 8, not 7"),
         ({"until": ["loss=0.1"]}, "until = passes=2, not passes=2, loss=0.1"),
+        ({"products": "bfloat16"}, "products = float32, not bfloat16"),
     ],
 )
 def test_a_study_with_other_settings_is_refused(tmp_path, change, words):

@@ -14,6 +14,7 @@ from steepest.rules import METHODS
 from steepest.stopping import Criterion, Progress, criteria, steps_allowed
 from steepest.trial import Alone, Trial, run, threads
 from steepest.trial.alone import backward
+from steepest.trial.course import Record
 from steepest.trial.judge import evaluate
 from steepest.workloads import Data, workload
 from steepest.workloads.randomness import isolated, order
@@ -235,6 +236,7 @@ def test_every_part_of_the_specification_counts_for_the_key():
         "batch_size": None,
         "final": True,
         "options": {"dialect": "keras"},
+        "products": "bfloat16",
     }
     assert set(changes) == set(Trial.__dataclass_fields__)
     keys = {replace(ADAM, **{name: value}).key for name, value in changes.items()}
@@ -253,6 +255,14 @@ def test_a_diverged_run_stops_at_once_and_counts_as_its_start():
     assert wild.diverged_step == wild.steps < 8
     counted = ("train_loss", "val_acc", "val_loss", "test_acc")
     assert [getattr(wild, n) for n in counted] == pytest.approx([getattr(start, n) for n in counted], rel=1e-6)
+
+
+@pytest.mark.parametrize(("loss", "stopped_by"), [(19.9, ""), (20.1, "diverged"), (math.nan, "diverged")])
+def test_a_loss_above_ten_times_the_first_has_diverged(loss, stopped_by):
+    record = Record()
+    record.validated(0.0, (2.0, 0.1))
+    record.validated(1.0, (loss, 0.1))
+    assert record.stopped_by == stopped_by
 
 
 def test_a_loss_that_is_no_number_ends_the_run_at_its_step():

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from small import SMALL, SMALL_DROPOUT
@@ -102,6 +103,20 @@ def test_each_process_takes_its_part_of_unlike_groups():
     many = [replace(TRIALS[0], contender=str(i)) for i in range(16)]
     whole = [replace(trial, batch_size=None) for trial in many[:9]]
     assert [len(u.trials) for u in decide([*many, *whole], jobs=2)] == [8, 8, 4, 5]
+
+
+def test_rounded_products_are_another_trial_and_another_stack():
+    rounded = [replace(trial, products="bfloat16") for trial in TRIALS]
+    assert not {trial.key for trial in rounded} & {trial.key for trial in TRIALS}
+    units = decide([*TRIALS, *rounded])
+    assert [(u.way, {t.products for t in u.trials}) for u in units] == [(STACKED, {"float32"}), (STACKED, {"bfloat16"})]
+
+
+@pytest.mark.parametrize("option", [{"stochastic_rounding": True}, {"state_dtype": torch.bfloat16}, {"clip_norm": 1.0}])
+def test_who_asks_for_more_than_a_rule_trains_alone(option):
+    units = decide([replace(trial, options=option) for trial in TRIALS])
+    assert {u.way for u in units} == {ALONE}
+    assert all("more than its rule" in u.why for u in units)
 
 
 @pytest.mark.parametrize(

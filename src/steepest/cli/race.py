@@ -71,6 +71,12 @@ def race(
     thorough: Annotated[
         bool, typer.Option("--thorough", help="For a result to rely on: 15 trials, 10 fresh seeds.")
     ] = False,
+    products: Annotated[
+        str | None,
+        typer.Option(
+            help="Or bfloat16: faster matrix products, in training rounded to 8 bits.", show_default="float32"
+        ),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that train.", show_default="one a core")] = None,
     out: Out = None,
     as_json: Json = False,
@@ -91,7 +97,7 @@ def race(
         raise ValueError("--quick and --thorough exclude each other; leave one out")
     budgets = {"passes": passes, "steps": steps, "seconds": seconds}
     preset = THOROUGH if thorough else QUICK if quick and not limited(until or (), **budgets) else {}
-    settings = {**budgets, "rates": rates, "seeds": seeds}
+    settings = {**budgets, "rates": rates, "seeds": seeds, "products": products}
     given = {**preset, **{name: value for name, value in settings.items() if value is not None}}
     who = DEFAULT if optimizers is None else asked(optimizers)
     names = list(dict.fromkeys(workloads or ["mnist"]))

@@ -13,6 +13,7 @@ from steepest.study.summary import Row as Result
 BUDGETS = {"passes": "pass", "steps": "step", "seconds": "second"}
 SETTINGS = {
     "batch_size": "Batch size",
+    "products": "Matrix products in training",
     "rates": "Values tried at first",
     "seeds": "Fresh seeds",
     "until": "Final runs end at",

@@ -31,6 +31,7 @@ from steepest.tables import Column, Table
 from steepest.trial import Result, Trial
 from steepest.trial.alone import foreign
 from steepest.trial.judge import evaluate
+from steepest.trial.products import FLOAT32, PRODUCTS
 from steepest.workloads import Workload, workload
 from steepest.workloads.own import check
 from steepest.workloads.randomness import derive, isolated, reseed
@@ -44,10 +45,11 @@ RUNGS = range(1, 6)
 class Study:
     """The settings of a race; every trial follows from them and from the runs before it.
 
-    rates   values that each contender tries at first
-    seeds   fresh seeds on which each runs with the value chosen
-    seed    everything random follows from it
-    times   seconds that a step of each contender takes alone, once they are known; only a time budget needs them
+    rates     values that each contender tries at first
+    seeds     fresh seeds on which each runs with the value chosen
+    seed      everything random follows from it
+    products  the precision of matrix products in training
+    times     seconds that a step of each contender takes alone, once they are known; only a time budget needs them
     """
 
     workload: Workload
@@ -57,11 +59,14 @@ class Study:
     rates: int = RATES
     seeds: int = SEEDS
     seed: int = 0
+    products: str = FLOAT32
     times: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, least in (("batch_size", 1), ("rates", 1), ("seeds", 1), ("seed", 0)):
             refuse_unless_whole(name.replace("_", " "), getattr(self, name), least)
+        if self.products not in PRODUCTS:
+            raise ValueError(f"Invalid products: {self.products!r}; allowed are {' and '.join(PRODUCTS)}")
 
     @property
     def folder(self) -> str:
@@ -84,6 +89,7 @@ class Study:
             "until": [str(c) for c in self.until],
             "tuning_until": [str(c) for c in self.tuning_until],
             "seed": self.seed,
+            "products": self.products,
         }
         return json.loads(strict_json.dumps(settings))  # as it comes back from the journal
 
@@ -121,6 +127,7 @@ class Study:
             batch_size=None if contender.whole_pass else contender.batch_size or self.batch_size,
             final=final,
             options=dict(contender.options),
+            products=self.products,
         )
 
 
@@ -192,6 +199,7 @@ def race(
     seeds: int = SEEDS,
     batch_size: int | None = None,
     seed: int = 0,
+    products: str = FLOAT32,
     jobs: int | None = None,
     watch: Callable[[Status], None] | None = None,
 ) -> Outcome:
@@ -206,13 +214,15 @@ def race(
     rates       values that each contender tries; more for all when the best of one lies at the end of its grid
     seeds       final runs of each
     batch_size  examples a step, 1 to all; the workload's own unless given
+    products    "float32", or "bfloat16": matrix products in training are faster and rounded to 8 bits; weights, the
+                rest of a step and all judging stay float32
     jobs        processes; as many as there are cores unless given
     watch       called before the first trial, after each, and when it is decided which train together
 
     Raises ValueError for bad input, `FolderBusy` when another process works on the folder.
     """
     budgets = {"until": until, "passes": passes, "steps": steps, "seconds": seconds}
-    study = plan(what, who, **budgets, batch_size=batch_size, rates=rates, seeds=seeds, seed=seed)
+    study = plan(what, who, **budgets, batch_size=batch_size, rates=rates, seeds=seeds, seed=seed, products=products)
     return carry_out(study, folder, jobs, watch)
 
 

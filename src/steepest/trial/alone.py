@@ -15,6 +15,7 @@ from steepest.schedules import schedule
 from steepest.trial.batches import Batches, Rows
 from steepest.trial.course import Judgement, Record, follow
 from steepest.trial.judge import CHUNK, evaluate, pieces
+from steepest.trial.products import FLOAT32, full_precision, rounding
 from steepest.trial.specification import Result, Trial
 from steepest.workloads import Split, Workload
 from steepest.workloads.randomness import isolated, reseed
@@ -73,7 +74,7 @@ class Alone:
             group["lr"] = self.schedule.rate(self.steps, self.initial_rate)
         reseed(self.trial.seed, "dropout", self.steps)
         self.optimizer.zero_grad()
-        loss = backward(self.model, self.trial.workload, self.examples[rows])
+        loss = backward(self.model, self.trial.workload, self.examples[rows], products=self.trial.products)
         self.optimizer.step()
         self.steps += 1
         self.time += perf_counter() - started
@@ -159,14 +160,18 @@ def at_the_start(trial: Trial, split: Split) -> Judgement:
     return evaluate(first_model(trial).eval(), trial.workload, split)
 
 
-def backward(model: nn.Module, workload: Workload, examples: Split, chunk: int = CHUNK) -> float:
+def backward(
+    model: nn.Module, workload: Workload, examples: Split, chunk: int = CHUNK, products: str = FLOAT32
+) -> float:
     """Add the gradient of the mean loss over the examples to the parameters' `grad`; returns the mean loss.
 
     However many examples there are, only `chunk` of them are in the model at once.
     """
     total = 0.0
     for piece, share in pieces(examples, chunk):
-        loss = workload.loss(model(piece.inputs), piece.targets)
+        with rounding(products):
+            outputs = model(piece.inputs)
+        loss = workload.loss(full_precision(outputs), piece.targets)
         (share * loss).backward()
         total += share * loss.item()
     return total

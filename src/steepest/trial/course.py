@@ -122,7 +122,6 @@ def _advance(training: Training, stretch: Sequence[Rows], records: Sequence[Reco
             going = [i for i in going if i not in lost]
             if not going:
                 return
-            training.freeze(lost)
     for i in going:
         _point(training, records, i, losses, norms)
 

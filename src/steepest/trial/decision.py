@@ -17,6 +17,7 @@ from steepest.kernels.stacked import NotStackable, StackedStep
 from steepest.trial.alone import Alone, backward, undisturbed
 from steepest.trial.gradients import ClassFirst, route
 from steepest.trial.judge import CHUNK
+from steepest.trial.products import BFLOAT16, FLOAT32
 from steepest.trial.specification import Trial
 from steepest.trial.stacked import Stacked, member, pace
 from steepest.trial.unit import ALONE, STACKED, Unit
@@ -31,7 +32,7 @@ FEWEST = 4  # members; below, what a step costs Python is shared by too few
 MEASURED = 4  # members of the stack that is timed
 SHARE_OF_MEMORY = 0.5
 COPIES = 8  # of the weights: the stack, its gradients, θ, slots, and what is made on the way
-CLOSE = 1e-3
+CLOSE = {FLOAT32: 1e-3, BFLOAT16: 5e-2}
 SMALL_MODEL, NO_COMPANY = "small model", "nothing shares its seed and batches"  # reasons that surprise nobody
 
 
@@ -50,7 +51,7 @@ def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
         for group in groups.values():
             rules, others = _parted(group)
             units += [Unit((trial,), ALONE, why) for trial, why in others]
-            kind = (group[0].workload, group[0].batch_size)
+            kind = (group[0].workload, group[0].batch_size, group[0].products)
             if len(rules) > 1 and kind not in ways:
                 ways[kind] = _way(rules)
             way, why = ways[kind] if len(rules) > 1 else (ALONE, NO_COMPANY)
@@ -70,7 +71,7 @@ def recall(trials: Iterable[Trial], decisions: Iterable[Mapping[str, Any]]) -> l
 
 
 def _shared(trial: Trial) -> tuple[Any, ...]:
-    return (trial.workload, trial.seed, trial.batch_size, trial.until, trial.final)
+    return (trial.workload, trial.seed, trial.batch_size, trial.until, trial.final, trial.products)
 
 
 def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]]]:
@@ -148,7 +149,7 @@ def _way(group: Sequence[Trial]) -> tuple[str, str]:
     training = Alone(group[0])
     weights = sum(p.numel() for p in training.model.parameters())
     small = 6.0 * weights * min(training.batches.size, CHUNK) <= SMALL
-    if small and route(training.model, training.trial.workload).name == ClassFirst.name:
+    if small and route(training.model, training.trial).name == ClassFirst.name:
         return STACKED, SMALL_MODEL
     few = group[:MEASURED]
     stacked, alone = (1000 * pace(each) for each in (Stacked(few, [0.0] * len(few)), training))
@@ -167,13 +168,14 @@ def why_alone(group: Sequence[Trial]) -> str:
         reseed(group[0].seed, "dropout")
         stacked.backward(examples)
         reseed(group[0].seed, "dropout")
-        backward(alone.model, group[0].workload, examples)
+        backward(alone.model, group[0].workload, examples, products=group[0].products)
     except NotStackable as why:
         return str(why)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as fault:
         return f"torch.func cannot take it: {str(fault).partition(chr(10))[0]}"
+    close = CLOSE[group[0].products]
     for p, gradients in zip(alone.model.parameters(), stacked.update.gradients, strict=True):
         expected = torch.zeros_like(p) if p.grad is None else p.grad
-        if not torch.allclose(gradients, expected, rtol=CLOSE, atol=CLOSE * float(expected.abs().max())):
+        if not torch.allclose(gradients, expected, rtol=close, atol=close * float(expected.abs().max())):
             return "its gradients in a stack are not those that it has by itself"
     return ""

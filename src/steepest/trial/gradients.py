@@ -12,8 +12,10 @@ from torch.func import functional_call, vmap
 
 from steepest.kernels.stacked import NotStackable
 from steepest.trial.judge import pieces
-from steepest.trial.layers import KINDS, WayBack, cross_entropy, sequence
-from steepest.workloads import Split, Workload, accuracy
+from steepest.trial.layers import KINDS, Layer, Linear, RoundedLinear, WayBack, cross_entropy, sequence
+from steepest.trial.products import FLOAT32, full_precision, rounding
+from steepest.trial.specification import Trial
+from steepest.workloads import Split, accuracy
 
 Function = Callable[[Tensor, Tensor], Tensor]
 
@@ -23,17 +25,19 @@ class Vmapped:
 
     name = "vmap"
 
-    def __init__(self, model: nn.Module, workload: Workload) -> None:
+    def __init__(self, model: nn.Module, trial: Trial) -> None:
         if any(True for _ in model.buffers()):
             raise NotStackable("it keeps numbers beside its parameters, such as BatchNorm's running statistics")
         if not all(p.requires_grad for p in model.parameters()):
             raise NotStackable("some of its parameters do not train")
-        self.model, self.workload = model, workload
+        self.model, self.workload, self.products = model, trial.workload, trial.products
         self.names = [name for name, _ in model.named_parameters()]
 
     def losses(self, stacks: Sequence[Tensor], piece: Split, share: float, gradients: Sequence[Tensor], adding: bool):
         """Each member's loss; `share` times its gradient is written, or added, to `gradients`."""
-        losses = self._each(self.workload.loss, self._outputs(stacks, piece.inputs, training=True), piece.targets)
+        with rounding(self.products):
+            outputs = self._outputs(stacks, piece.inputs, training=True)
+        losses = self._each(self.workload.loss, full_precision(outputs), piece.targets)
         found = torch.autograd.grad(share * losses.sum(), list(stacks), allow_unused=True)
         for buffer, gradient in zip(gradients, found, strict=True):
             if gradient is None:
@@ -65,9 +69,10 @@ class ClassFirst(Vmapped):
 
     name = "layers"
 
-    def __init__(self, model: nn.Module, workload: Workload) -> None:
-        super().__init__(model, workload)
-        self.layers = sequence(model)
+    def __init__(self, model: nn.Module, trial: Trial) -> None:
+        super().__init__(model, trial)
+        self.training = sequence(model, Linear if trial.products == FLOAT32 else RoundedLinear)
+        self.judging = sequence(model, Linear)
 
     @staticmethod
     def takes(model: nn.Module, inputs: Tensor) -> bool:
@@ -88,7 +93,7 @@ class ClassFirst(Vmapped):
         """Each member's loss; `share` times its gradient is written, or added, to `gradients`."""
         self._switch(training=True)
         ways_back: list[WayBack | None] = []
-        outputs = self._forward(stacks, piece.inputs, ways_back)
+        outputs = self._forward(self.training, stacks, piece.inputs, ways_back)
         losses, d_outputs = self._loss_and_its_gradient(outputs, piece.targets, share)
         for way_back in reversed(ways_back):
             if d_outputs is None or way_back is None:
@@ -98,12 +103,15 @@ class ClassFirst(Vmapped):
 
     def _outputs(self, stacks: Sequence[Tensor], inputs: Tensor, training: bool) -> Tensor:
         self._switch(training)
-        return self._forward(stacks, inputs, [])
+        return self._forward(self.judging, stacks, inputs, [])
 
-    def _forward(self, stacks: Sequence[Tensor], inputs: Tensor, ways_back: list[WayBack | None]) -> Tensor:
+    @staticmethod
+    def _forward(
+        layers: Sequence[Layer], stacks: Sequence[Tensor], inputs: Tensor, ways_back: list[WayBack | None]
+    ) -> Tensor:
         # [batch, width] while all members see the same, [K, width, batch] from the first linear layer on
         x = inputs.flatten(1)
-        for layer in self.layers:
+        for layer in layers:
             x, way_back = layer(stacks, x)
             ways_back.append(way_back)
         return x
@@ -140,12 +148,12 @@ def each_member(function: Function, outputs: Tensor, targets: Tensor) -> Tensor:
         return torch.stack([function(each, targets) for each in outputs])
 
 
-def route(model: nn.Module, workload: Workload) -> Vmapped:
+def route(model: nn.Module, trial: Trial) -> Vmapped:
     """The way that suits the model; raises `NotStackable`."""
-    inputs = workload.data().train.inputs
+    inputs = trial.workload.data().train.inputs
     if inputs.layout != torch.strided:
         raise NotStackable("its inputs are sparse")
-    return (ClassFirst if ClassFirst.takes(model, inputs) else Vmapped)(model, workload)
+    return (ClassFirst if ClassFirst.takes(model, inputs) else Vmapped)(model, trial)
 
 
 @torch.no_grad()

@@ -51,6 +51,34 @@ class Linear:
             of_bias.add_(dy.sum(2)) if adding else torch.sum(dy, 2, out=of_bias)
 
 
+class RoundedLinear(Linear):
+    """The same with the factors of each product, and the product, rounded to bfloat16."""
+
+    def __call__(self, stacks: Sequence[Tensor], x: Tensor) -> tuple[Tensor, WayBack]:
+        weight, x = stacks[self.weight].bfloat16(), x.bfloat16()
+        of_all = x.dim() == 3
+        y = (torch.bmm(weight, x) if of_all else torch.mm(weight.flatten(0, 1), x.t())).to(stacks[self.weight].dtype)
+        y = y.view(*weight.shape[:2], -1)
+        if self.bias is not None:
+            y += stacks[self.bias].unsqueeze(2)
+        return y, partial(self._back, weight, x) if of_all else partial(self._back_to_the_input, x)
+
+    def _back(self, weight: Tensor, x: Tensor, dy: Tensor, gradients: Sequence[Tensor], adding: bool) -> Tensor:
+        rounded = dy.bfloat16()
+        self._to_weight(torch.bmm(rounded, x.transpose(1, 2)), gradients, adding)
+        self._to_bias(dy, gradients, adding)
+        return torch.bmm(weight.transpose(1, 2), rounded).to(dy.dtype)
+
+    def _back_to_the_input(self, x: Tensor, dy: Tensor, gradients: Sequence[Tensor], adding: bool) -> None:
+        self._to_weight(torch.mm(dy.bfloat16().flatten(0, 1), x), gradients, adding)
+        self._to_bias(dy, gradients, adding)
+
+    def _to_weight(self, product: Tensor, gradients: Sequence[Tensor], adding: bool) -> None:
+        of_weight = gradients[self.weight]
+        product = product.view_as(of_weight)
+        of_weight.add_(product) if adding else of_weight.copy_(product)
+
+
 class Elementwise:
     """A function of each number by itself; autograd knows its derivative."""
 
@@ -83,14 +111,17 @@ class Dropout:
 KINDS = (nn.Linear, nn.Dropout, nn.Flatten, nn.Identity, *ELEMENTWISE)
 
 
-def sequence(model: nn.Module) -> list[Linear | Elementwise | Dropout]:
+Layer = Linear | Elementwise | Dropout
+
+
+def sequence(model: nn.Module, linear: type[Linear]) -> list[Layer]:
     """The layers of a model that is a sequence of `KINDS`, without those that leave a matrix as it is."""
     places = {name: place for place, (name, _) in enumerate(model.named_parameters())}
     found = []
     for name, layer in model.named_modules(remove_duplicate=False):  # an activation may stand in two places
         if isinstance(layer, nn.Linear):
             prefix = f"{name}." if name else ""
-            found.append(Linear(places[f"{prefix}weight"], places.get(f"{prefix}bias")))
+            found.append(linear(places[f"{prefix}weight"], places.get(f"{prefix}bias")))
         elif isinstance(layer, nn.Dropout):
             found.append(Dropout(layer))
         elif isinstance(layer, ELEMENTWISE):

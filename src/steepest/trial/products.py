@@ -1,4 +1,7 @@
-"""Which library multiplies the matrices of a stack.
+"""In which precision matrices are multiplied, and which library multiplies those of a stack.
+
+With bfloat16, training rounds what it multiplies, and the product, to 8 bits; weights, sums, gradients and the rest of
+the step are float32, and so is all of the judging.
 
 torch takes its float32 products from MKL, and those of oneDNN only where somebody lets them round to bfloat16. Yet many
 processors have nothing to round with there: then oneDNN's products are float32 as well, and for the tall matrices of a
@@ -11,7 +14,18 @@ from functools import cache
 
 import torch
 
+PRODUCTS = FLOAT32, BFLOAT16 = "float32", "bfloat16"
 SIZE = 256  # of the matrices that show whether anything is rounded
+
+
+def rounding(products: str) -> torch.autocast:
+    """Inside, the layers of a model multiply in this precision."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=products == BFLOAT16, cache_enabled=False)
+
+
+def full_precision(outputs: torch.Tensor) -> torch.Tensor:
+    """What bfloat16 products gave, in float32; anything else as it is."""
+    return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from steepest.stopping import Criterion
+from steepest.trial.products import FLOAT32
 from steepest.workloads import Workload
 
 DIVERGED = "diverged"
@@ -27,6 +28,7 @@ class Trial:
     schedule         a name of `steepest.schedules.SCHEDULES`; a decay ends where the budget does
     batch_size       examples a step; None takes all of them: batch gradient descent
     options          further arguments of the optimizer's class, such as its dialect
+    products         the precision of matrix products in training, a name of `steepest.trial.products.PRODUCTS`
     final            whether this run counts in the end: only then the test split is looked at, once
     """
 
@@ -40,6 +42,7 @@ class Trial:
     batch_size: int | None = 128
     final: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    products: str = FLOAT32
 
     @property
     def description(self) -> dict[str, Any]:
@@ -55,6 +58,7 @@ class Trial:
             "batch_size": self.batch_size,
             "phase": "final" if self.final else "tune",
             "options": dict(self.options),
+            "products": self.products,
         }
 
     @property

@@ -31,7 +31,7 @@ ENOUGH_SECONDS, ENOUGH_STEPS = 0.03, 30  # for the time of a step alone
 class Stacked:
     """K models on their way, one step of all at a time.
 
-    trials  of one workload, seed, batch size and budget
+    trials  of one workload, seed, batch size, budget and precision
     paces   seconds that a step of each takes alone
 
     Raises `NotStackable` when a model or an optimizer must train by itself.
@@ -43,7 +43,7 @@ class Stacked:
         self.examples = first.workload.data().train
         self.batches = Batches.of(first)
         model = first_model(first)
-        self.route = route(model, first.workload)
+        self.route = route(model, first)
         multiplications = self.batches.size * sum(p.numel() for p in model.parameters())
         self.multiplying = fastest_products if multiplications >= LARGE else nullcontext
         members = [member(trial, list(model.parameters())) for trial in trials]
