@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.testing._internal.two_tensor import TwoTensor
 
 from oracles import random_bits, stochastically_rounded
 from steepest import optim
@@ -592,6 +593,23 @@ def test_a_model_converted_between_steps_goes_on(before, after):
     descend(optimizer, [p], 2)
     assert p.dtype == after
     assert p.tolist() == pytest.approx([0.5] * 3, abs=0.02)
+
+
+def test_a_tensor_that_wraps_others_moves_as_they_do():
+    def wrapped(a, b):
+        return TwoTensor(torch.tensor(a), torch.tensor(b))
+
+    def after_steps(p, gradient):
+        optimizer = optim.Adam([p], lr=0.1, weight_decay=0.1, ema=0.5)
+        for _ in range(3):
+            p.grad = gradient.clone()
+            optimizer.step()
+        return p.detach()
+
+    both = after_steps(torch.nn.Parameter(wrapped([1.0, 2.0], [3.0, 4.0])), wrapped([1.0, -1.0], [2.0, -3.0]))
+    for part, theta, gradient in ((both.a, [1.0, 2.0], [1.0, -1.0]), (both.b, [3.0, 4.0], [2.0, -3.0])):
+        alone = after_steps(torch.nn.Parameter(torch.tensor(theta)), torch.tensor(gradient))
+        torch.testing.assert_close(part, alone)
 
 
 def test_one_gradient_for_two_parameters_is_zeroed_when_both_have_used_it():

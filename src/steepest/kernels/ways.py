@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import torch
+
 from steepest.kernels import compiled, fused
 from steepest.kernels.update import Update
 from steepest.names import unknown
@@ -47,8 +49,13 @@ def prefer(way: str) -> Iterator[None]:
 
 def way_of(update: Update) -> Any:
     """The module that serves this update; None for the plain rule."""
-    if not update.rule.elementwise:
+    if not (update.rule.elementwise and all(map(_has_memory, update.tensors().values()))):
         return None
     own = "fused" if update.parameter.device.type == "cpu" else "compiled"
     way = WAYS[preferred() or own]
     return way if way and way.fits(update) else None
+
+
+def _has_memory(x: torch.Tensor) -> bool:
+    """Whether the numbers are the tensor's own; one that wraps others, as a DTensor does, has no address of its own."""
+    return type(x).__torch_dispatch__ is torch.Tensor.__torch_dispatch__
