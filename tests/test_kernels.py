@@ -496,7 +496,7 @@ def own_rule(update, slots="", **hyperparameters):
 def every_verb(theta, g, m, lr, beta):
     m = beta * m + (1 - beta) * g
     step = where(absolute(m) > 0.5, sign(m), m / 2)
-    step = where((m < 0.0) | ~(g >= 0.0), step, maximum(step, sqrt(absolute(g)))) ** 2
+    step = where((0.0 > m) | ~(g >= 0.0) | (lr == g), step, maximum(step, sqrt(absolute(g)))) ** 2
     return theta - lr * maximum(step, 0.01) * 3, m
 
 
@@ -523,6 +523,10 @@ def test_constants_among_themselves_are_worked_out_in_double_precision():
         (lambda theta, g, lr: theta - lr * g if g > 0 else theta, "verbs.where"),
         (lambda theta, g, lr: theta - lr * g**3, "powers 2 and 0.5"),
         (lambda theta, g, lr: theta - lr * g.mean(), "mean"),
+        (lambda theta, g, lr: theta - lr * g if lr == 0.1 else theta, "`if` on a constant"),
+        (lambda theta, g, lr: theta if lr != 0.1 else theta - lr * g, "`if` on a constant"),
+        (lambda theta, g, lr: theta - lr * g if lr in (0.1, 0.2) else theta, "`if` on a constant"),
+        (lambda theta, g, lr: theta - where(lr == 0.1, lr, 0.0) * g, "`if` on a constant"),
     ],
 )
 def test_a_rule_that_cannot_be_compiled_says_why_and_runs_plainly(update, why):

@@ -19,7 +19,7 @@ class NotTraceable(TypeError):
     """A rule does something that a compiled loop cannot do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scalar:
     """A number of the step, by the Python expression that works it out from the constants."""
 
@@ -68,7 +68,11 @@ class Scalar:
     def __bool__(self) -> bool:
         raise NotTraceable("an `if` on a constant; what changes the structure belongs into a rule of its own")
 
-    __lt__ = __le__ = __gt__ = __ge__ = lambda self, _: bool(self)
+    def _compared(self, other: Any) -> Any:
+        return NotImplemented if isinstance(other, Element) else bool(self)
+
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _compared
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
 
 def scalar(x: Any) -> Scalar:
