@@ -496,7 +496,7 @@ def own_rule(update, slots="", **hyperparameters):
 def every_verb(theta, g, m, lr, beta):
     m = beta * m + (1 - beta) * g
     step = where(absolute(m) > 0.5, sign(m), m / 2)
-    step = where((0.0 > m) | ~(g >= 0.0) | (lr == g), step, maximum(step, sqrt(absolute(g)))) ** 2
+    step = where((m < 0.0) | ~(g >= 0.0) | (lr == g), step, maximum(step, sqrt(absolute(g)))) ** 2
     return theta - lr * maximum(step, 0.01) * 3, m
 
 
@@ -506,6 +506,44 @@ def test_a_rule_with_every_verb(dtype):
     expected, found = both_ways(case(rule, dtype), rule.constants(1, {}))
     for key, value in expected.items():
         assert same_bits(value, found[key]), key
+
+
+def conditions_as_numbers(theta, g, m, lr, beta):
+    up = g > 0.0
+    step = g * up + (theta > 0.0) - (up & (m > 0.0)) * beta
+    return theta - lr * where(up > m, step, m > 0.0), theta > 0.0
+
+
+def test_a_condition_counts_as_one_or_zero():
+    rule = own_rule(conditions_as_numbers, "m", beta=0.7)
+    expected, found = both_ways(case(rule, torch.float64), rule.constants(1, {}))
+    for key, value in expected.items():
+        assert same_bits(value, found[key]), key
+
+
+def own_numbers_in_place(theta, g, m, lr, beta):
+    m = beta * m
+    before = m
+    m += g
+    m *= 2.0
+    m /= 3.0
+    m -= theta
+    m **= 2
+    return theta - lr * (m + before), m
+
+
+def test_what_a_rule_has_made_it_may_write_into_as_tensors_are_written_into():
+    rule = own_rule(own_numbers_in_place, "m", beta=0.7)
+    p = [torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64) for _ in range(2)]
+    g, m = torch.tensor([0.5, 0.25, -1.0], dtype=torch.float64), [torch.ones(3, dtype=torch.float64) for _ in range(2)]
+    updates = [Update(rule, theta, g, (slot,)) for theta, slot in zip(p, m, strict=True)]
+    constants = [rule.constants(1, {})]
+    plain.step(updates[0], constants)
+    step = Step(updates[1:], constants)
+    step.point_at([g])
+    step.run(constants)
+    assert p[0].equal(p[1])
+    assert m[0].equal(m[1])
 
 
 def test_constants_among_themselves_are_worked_out_in_double_precision():
@@ -523,6 +561,8 @@ def test_constants_among_themselves_are_worked_out_in_double_precision():
         (lambda theta, g, lr: theta - lr * g if g > 0 else theta, "verbs.where"),
         (lambda theta, g, lr: theta - lr * g**3, "powers 2 and 0.5"),
         (lambda theta, g, lr: theta - lr * g.mean(), "mean"),
+        (lambda theta, g, lr: theta - lr * where((g > 0) == (theta > 0), g, theta), "comparison of conditions"),
+        (lambda theta, g, lr: theta - lr * where((g > 0) & True, g, theta), "compare it"),
         (lambda theta, g, lr: theta - lr * g if lr == 0.1 else theta, "`if` on a constant"),
         (lambda theta, g, lr: theta if lr != 0.1 else theta - lr * g, "`if` on a constant"),
         (lambda theta, g, lr: theta - lr * g if lr in (0.1, 0.2) else theta, "`if` on a constant"),

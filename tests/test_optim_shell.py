@@ -491,6 +491,39 @@ def test_a_rule_that_forgets_a_slot_is_refused_and_nothing_changes():
     assert p.equal(before)
 
 
+def returns_none(theta, g, v, lr):
+    return theta - lr * g, None
+
+
+def writes_into_a_slot(theta, g, v, lr):
+    before = v
+    v *= 0.9
+    return theta - lr * (v + before), v
+
+
+def writes_into_the_gradient(theta, g, v, lr):
+    g += v
+    return theta - lr * g, v
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        (returns_none, "returns_none: update returned None in the place of v"),
+        (writes_into_a_slot, "a rule writes into nothing that it is given, this one into v: write v = v …"),
+        (writes_into_the_gradient, "a rule writes into nothing that it is given, this one into g: write g = g …"),
+    ],
+)
+def test_a_rule_that_would_give_other_numbers_elsewhere_is_refused_and_nothing_changes(update, message):
+    p = parameter(2)
+    before = p.detach().clone()
+    p.grad = torch.ones(2)
+    with pytest.raises(TypeError, match=message):
+        optim.following(rule(lr=0.1)(update))([p]).step()
+    assert p.equal(before)
+    assert p.grad.equal(torch.ones(2))
+
+
 @pytest.mark.parametrize("name", ["step", "ema", "theta", "weight_decay", "maximize", "rounding_key"])
 def test_names_that_the_optimizer_needs_are_refused(name):
     scope = {}

@@ -84,6 +84,9 @@ def scalar(x: Any) -> Scalar:
     raise NotTraceable(f"{x!r} in a calculation; a rule computes with its arguments and plain numbers only")
 
 
+OF_CONDITIONS = {"not", "and", "or", "number"}  # operations whose arguments are conditions; of `where` it is the first
+
+
 @dataclass
 class Program:
     """The instructions of one weight's update.
@@ -104,13 +107,18 @@ class Program:
 
     def add(self, operation: str, *arguments: Any) -> int:
         """Append an instruction, or find the same one again; returns its value's number."""
-        written = (operation, tuple(self._argument(a) for a in arguments))
+        conditions = len(arguments) if operation in OF_CONDITIONS else int(operation == "where")
+        written = (operation, tuple(self._argument(a, place < conditions) for place, a in enumerate(arguments)))
         if written not in self.instructions:
             self.instructions.append(written)
         return len(self.inputs) + self.instructions.index(written)
 
-    def _argument(self, x: Any) -> int | str:
-        if isinstance(x, (Element, Condition)):
+    def _argument(self, x: Any, is_condition: bool = False) -> int | str:
+        if is_condition and not isinstance(x, Condition):
+            raise NotTraceable("a number where a condition is needed; compare it, as in x != 0")
+        if isinstance(x, Condition) and not is_condition:
+            return self.add("number", x)
+        if isinstance(x, _Symbol):
             return x.number
         text = scalar(x).text
         if text not in self.scalars:
@@ -149,6 +157,12 @@ class Condition(_Symbol):
 
     __rmul__ = __mul__
 
+    def _compared(self, _: Any) -> Any:
+        raise NotTraceable("a comparison of conditions; use &, | and ~")
+
+    __eq__ = __ne__ = _compared
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
 
 def _binary(operation: str, swap: bool = False) -> Callable[..., "Element"]:
     def method(self: "Element", other: Any) -> "Element":
@@ -166,6 +180,21 @@ def _unary(operation: str) -> Callable[["Element"], "Element"]:
     return lambda self: Element(self.program, self.program.add(operation, self))
 
 
+def _in_place(operation: str) -> Callable[["Element", Any], "Element"]:
+    """As a tensor has it: whoever holds the same value sees the new one."""
+
+    def method(self: "Element", other: Any) -> "Element":
+        if self.number < len(self.program.inputs):
+            name = self.program.inputs[self.number]
+            raise NotARule(
+                f"a rule writes into nothing that it is given, this one into {name}: write {name} = {name} …"
+            )
+        self.number = getattr(self, f"__{operation}__")(other).number
+        return self
+
+    return method
+
+
 class Element(_Symbol):
     """A number for each weight; takes part in arithmetic like a float, and has the verbs as methods like a tensor."""
 
@@ -173,6 +202,8 @@ class Element(_Symbol):
     __sub__, __rsub__ = _binary("sub"), _binary("sub", swap=True)
     __mul__, __rmul__ = _binary("mul"), _binary("mul", swap=True)
     __truediv__, __rtruediv__ = _binary("div"), _binary("div", swap=True)
+    __iadd__, __isub__, __ipow__ = _in_place("add"), _in_place("sub"), _in_place("pow")
+    __imul__, __itruediv__ = _in_place("mul"), _in_place("truediv")
     __lt__, __le__ = _comparison("<"), _comparison("<=")
     __gt__, __ge__ = _comparison(">"), _comparison(">=")
     __eq__, __ne__ = _comparison("=="), _comparison("!=")  # pyright: ignore[reportAssignmentType]

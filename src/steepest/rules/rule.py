@@ -201,12 +201,15 @@ class Rule:
         if "decoupled" in constants:
             theta = decoupled_decay(theta, constants["decoupled"])
         result = self.update(theta, g, *slots, *(constants[name] for name in self.constant_names))
-        result = result if isinstance(result, tuple) else (result,)
+        result = tuple(result) if isinstance(result, (tuple, list)) else (result,)
         if len(result) != 1 + len(self.slots):
             raise NotARule(
                 f"{self.name}: update returned {len(result)} values; it returns "
                 f"{', '.join(['theta', *(s.symbol for s in self.slots)])}, in this order"
             )
+        for symbol, value in zip(["theta", *(s.symbol for s in self.slots)], result, strict=True):
+            if value is None:
+                raise NotARule(f"{self.name}: update returned None in the place of {symbol}")
         return result
 
     def point(self, where: Callable[..., Any] | None, theta: Any, slots: Sequence[Any], constants: Constants) -> Any:
