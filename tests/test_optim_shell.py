@@ -426,6 +426,36 @@ def test_a_rule_may_hand_one_slot_on_as_another():
     assert seen == [0.0, 0.0, -1.0, -11.0]
 
 
+@pytest.mark.parametrize(
+    ("optimizer_class", "options"),
+    [
+        *STATEFUL,
+        (optim.NAdam, {"decoupled_weight_decay": True}),
+        (optim.SGD, {"momentum": 0.9, "dialect": "lecture", "nesterov": True, "initial_velocity": 0.5}),
+    ],
+)
+def test_the_device_on_which_torch_makes_new_tensors_does_not_matter(optimizer_class, options):
+    params = [parameter(4), parameter(4)]
+    take_steps(optimizer_class(params[:1], **options), params[:1], 3)
+    with torch.device("meta"):
+        optimizer = optimizer_class(params[1:], **options)
+        for _ in range(3):
+            params[1].grad = params[1].detach() * 2 + 1
+            optimizer.step()
+    assert params[0].equal(params[1])
+
+
+def test_a_count_of_steps_may_be_a_plain_number():
+    params = [parameter(4), parameter(4)]
+    for p, count in zip(params, (torch.tensor(7.0), 7), strict=True):
+        optimizer = optim.Adam([p])
+        take_steps(optimizer, [p], 1)
+        optimizer.state[p]["step"] = count
+        take_steps(optimizer, [p], 2)
+        assert optimizer.state[p]["step"] == 9
+    assert params[0].equal(params[1])
+
+
 # ------------------------------------------------------------------------------------------------- a rule of one's own
 
 

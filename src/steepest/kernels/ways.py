@@ -58,4 +58,4 @@ def way_of(update: Update) -> Any:
 
 def _has_memory(x: torch.Tensor) -> bool:
     """Whether the numbers are the tensor's own; one that wraps others, as a DTensor does, has no address of its own."""
-    return type(x).__torch_dispatch__ is torch.Tensor.__torch_dispatch__
+    return type(x).__torch_dispatch__ is torch.Tensor.__torch_dispatch__  # pyright: ignore[reportAttributeAccessIssue]

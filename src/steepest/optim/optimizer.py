@@ -110,7 +110,7 @@ class Optimizer(torch.optim.Optimizer):
             for p in group["params"]:
                 self._slots(p, followed)
         for p, velocity in zip(group["params"], velocities or (), strict=False):
-            self._slots(p, followed)[0].copy_(torch.as_tensor(velocity))
+            self._slots(p, followed)[0].copy_(torch.as_tensor(velocity, device=p.device))
         if velocities and group["train_mode"]:
             self._move(group, followed.rule.gradient_point)
 
@@ -316,7 +316,7 @@ class Optimizer(torch.optim.Optimizer):
             _count_from_here(state, rule)
         for name, value in rule.memory.items():
             if name not in state:
-                state[name] = torch.tensor(value, dtype=torch.float64)
+                state[name] = torch.tensor(value, dtype=torch.float64, device="cpu")
         initial = rule.initial(followed.hyperparameters, state.get(THETA, p).detach())
         for slot in rule.slots:
             held, dtype = state.get(slot.name), followed.stored_as(slot, p.dtype)
@@ -513,13 +513,13 @@ def _velocities(rule: Rule, velocity: Any, params: Any) -> list[Any]:
     wanted = [tuple(p.shape) for p in _tensors(params)]
     velocities = [velocity] if isinstance(velocity, torch.Tensor) else velocity
     if isinstance(velocity, numbers.Real) and not isinstance(velocity, bool):
-        velocities = [torch.full(shape, float(velocity)) for shape in wanted]
+        velocities = [torch.full(shape, float(velocity), device="cpu") for shape in wanted]
     if not isinstance(velocities, (list, tuple)) or [tuple(getattr(v, "shape", "?")) for v in velocities] != wanted:
         raise ValueError(
             f"Invalid initial_velocity: {velocity!r}; allowed is a number, or one tensor for each parameter of the "
             f"group, of shapes {wanted}"
         )
-    if not all(torch.as_tensor(v).isfinite().all() for v in velocities):
+    if not all(torch.as_tensor(v, device="cpu").isfinite().all() for v in velocities):
         raise ValueError(f"Invalid initial_velocity: {velocity!r}; every number in it must be finite")
     return list(velocities)
 
@@ -528,7 +528,7 @@ def _count_from_here(state: dict[str, Any], rule: Rule) -> None:
     """A count of the steps; a rule that asks only for the first step may have made it before anybody counted."""
     is_new = rule.counts_steps or any(state.get(slot.name) is None for slot in rule.slots)
     if "step" not in state:
-        state["step"] = torch.tensor(0.0 if is_new else 1.0, dtype=torch.float32)
+        state["step"] = torch.tensor(0.0 if is_new else 1.0, dtype=torch.float32, device="cpu")
     elif is_new and not rule.counts_steps:
         state["step"].zero_()
 

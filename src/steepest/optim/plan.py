@@ -79,12 +79,12 @@ class Counts:
     """The step counts of an optimizer's parameters as one array: their `step` tensors become views of it."""
 
     def __init__(self, states: Sequence[dict[str, Any]]) -> None:
-        counts = torch.tensor([float(state["step"]) for state in states], dtype=torch.float32)
+        counts = torch.tensor([float(state["step"]) for state in states], dtype=torch.float32, device="cpu")
         self.array = counts.numpy()
         self._views = list(counts)
         for index, state in enumerate(states):
             step = state["step"]
-            if step.dtype == torch.float32 and step.device.type == "cpu" and step.dim() == 0:
+            if getattr(step, "dtype", None) == torch.float32 and step.device.type == "cpu" and step.dim() == 0:
                 step.set_(counts.untyped_storage(), index, ())  # whoever holds the tensor goes on seeing the count
                 self._views[index] = step
             else:
