@@ -2,6 +2,8 @@
 
 import copy
 import math
+import multiprocessing
+import os
 from functools import partial
 
 import pytest
@@ -27,6 +29,39 @@ def test_clipping_is_torchs_clipping_in_double_precision(scale):
         torch.nn.utils.clip_grad_norm_(theirs, 0.5)
         peer.step()
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+
+
+def _clip_a_part(rank, store, queue):
+    from torch.distributed.tensor import Shard, distribute_tensor
+
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    mesh = torch.distributed.init_device_mesh("cpu", (2,))
+    whole = torch.arange(6.0)
+    p = torch.nn.Parameter(distribute_tensor(torch.zeros(6), mesh, [Shard(0)]))
+    p.grad = distribute_tensor(whole, mesh, [Shard(0)])
+    optim.SGD([p], lr=1.0, clip_norm=1.0).step()
+    found = p.detach().full_tensor()
+    queue.put(found.tolist())
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.skipif(not (hasattr(os, "fork") and torch.distributed.is_gloo_available()), reason="no fork or gloo here")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_gradient_that_lies_in_several_processes_is_clipped_by_its_whole_norm(tmp_path):
+    import torch._dynamo  # both children need it, and it takes long to load
+    import torch.distributed.tensor  # noqa: F401
+
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    children = [context.Process(target=_clip_a_part, args=(rank, tmp_path / "store", queue)) for rank in range(2)]
+    for child in children:
+        child.start()
+    for _ in children:
+        expected = [-x / math.sqrt(55) for x in range(6)]
+        assert queue.get(timeout=60) == pytest.approx(expected, rel=1e-5)
+    for child in children:
+        child.join(60)
 
 
 def test_clipping_moves_the_result():

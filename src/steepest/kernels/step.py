@@ -86,10 +86,7 @@ class Step:
     def norm(self) -> float:
         """The Euclidean norm of all gradients together, in double precision."""
         squares = [each.sum_of_squares() for _, each in self.passes]
-        squares += [
-            float(torch.linalg.vector_norm(sparse.numbers(self._gradients[i]), dtype=_wide(self._gradients[i]))) ** 2
-            for i in self.plain
-        ]
+        squares += [_norm(sparse.numbers(self._gradients[i])) ** 2 for i in self.plain]
         return math.sqrt(sum(squares))
 
     def run(self, constants: Sequence[Constants]) -> None:
@@ -109,8 +106,9 @@ class Step:
             perform(replace(self.updates[i], gradient=gradient), constants)
 
 
-def _wide(x: torch.Tensor) -> torch.dtype:
-    return torch.complex128 if x.is_complex() else torch.float64
+def _norm(x: torch.Tensor) -> float:
+    norm: Any = torch.linalg.vector_norm(x, dtype=torch.complex128 if x.is_complex() else torch.float64)
+    return float(norm.full_tensor() if hasattr(norm, "full_tensor") else norm)  # a DTensor's is of this process's part
 
 
 def _program(update: Update, constants: Constants) -> Any:
