@@ -38,7 +38,6 @@ def train(optimizer, p, steps=STEPS, first=0):
         optimizer.step()
 
 
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize(("name", "options"), CASES, ids=lambda x: x if isinstance(x, str) else "-".join(x))
 def test_same_trajectory_as_torch(name, options, maximize):
@@ -51,7 +50,6 @@ def test_same_trajectory_as_torch(name, options, maximize):
     assert (ours - table()).abs().max() > 0.1
 
 
-@pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
 @pytest.mark.parametrize(("name", "options"), CASES, ids=lambda x: x if isinstance(x, str) else "-".join(x))
 def test_torchs_state_goes_on_here(name, options):
     ours, theirs = table(), table()
