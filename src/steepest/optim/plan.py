@@ -4,10 +4,8 @@ A plan is made for one set of parameters that have gradients, and serves every l
 nothing has been exchanged behind its back; then a step has hardly anything left to do in Python.
 """
 
-import struct
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate, chain
 from operator import is_
 from typing import Any
@@ -16,52 +14,11 @@ import numpy as np
 import torch
 
 from steepest import kernels
-from steepest.kernels import AVERAGE_RATE, GRADIENT_SCALE, ROUNDING_KEY, Update, state_dtype, step_key
-from steepest.rules import Constants, Rule, Slot
-
-AVERAGE = "ema"  # the state's key for the moving average of θ
-
-
-@dataclass(frozen=True)
-class Followed:
-    """A parameter group as it was read: its rule, its hyperparameters, and what happens beside the rule."""
-
-    rule: Rule
-    hyperparameters: Mapping[str, float]
-    maximize: bool
-    clip_norm: float | None
-    average: float | None
-    zero_gradient: bool
-    state_dtype: torch.dtype | None = None
-    rounding_seed: int | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it asks for nothing beside the rule."""
-        beside = self.clip_norm, self.average, self.state_dtype, self.rounding_seed
-        return not (self.maximize or self.zero_gradient) and all(x is None for x in beside)
-
-    @property
-    def counts_steps(self) -> bool:
-        """Whether each parameter's state has a count of its steps."""
-        return self.rule.counts_steps or self.rounding_seed is not None
-
-    def stored_as(self, slot: Slot, parameter: torch.dtype) -> torch.dtype:
-        """The dtype in which a slot lies in memory."""
-        return state_dtype(parameter) if self.state_dtype is None or slot.precise else self.state_dtype
-
-    @cached_property
-    def constants(self) -> Callable[[int, Mapping[str, float]], Constants]:
-        """The rule's constants as a function of t and memory."""
-        return self.rule.bind(self.hyperparameters)
-
-    @property
-    def structure(self) -> tuple[Any, ...]:
-        """What decides which kernel runs; all else is numbers."""
-        decays = bool(self.hyperparameters.get("weight_decay"))
-        stored = self.state_dtype, self.rounding_seed is None
-        beside = self.clip_norm is None, self.average is None, self.zero_gradient
-        return (id(self.rule), decays, self.maximize, *beside, *stored)
+from steepest.kernels import AVERAGE_RATE, GRADIENT_SCALE, ROUNDING_KEY, Update, step_key
+from steepest.optim.counts import Counts, EqualCounts
+from steepest.optim.group import Followed
+from steepest.optim.state import AVERAGE, THETA
+from steepest.rules import Constants
 
 
 @dataclass(frozen=True)
@@ -73,51 +30,6 @@ class Member:
     state: dict[str, Any]
     slots: tuple[torch.Tensor, ...]
     is_new: bool
-
-
-class Counts:
-    """The step counts of an optimizer's parameters as one array: their `step` tensors become views of it."""
-
-    def __init__(self, states: Sequence[dict[str, Any]]) -> None:
-        counts = torch.tensor([float(state["step"]) for state in states], dtype=torch.float32, device="cpu")
-        self.array = counts.numpy()
-        self._views = list(counts)
-        for index, state in enumerate(states):
-            step = state["step"]
-            if getattr(step, "dtype", None) == torch.float32 and step.device.type == "cpu" and step.dim() == 0:
-                step.set_(counts.untyped_storage(), index, ())  # whoever holds the tensor goes on seeing the count
-                self._views[index] = step
-            else:
-                state["step"] = self._views[index]
-
-    def covers(self, states: Sequence[dict[str, Any]]) -> bool:
-        """Whether these states' counts are the array's, in its order."""
-        return len(states) == len(self._views) and all(s["step"] is v for s, v in zip(states, self._views, strict=True))
-
-    def places(self, states: Sequence[dict[str, Any]]) -> np.ndarray:
-        """Where in the array the counts of these states are."""
-        place = {id(view): index for index, view in enumerate(self._views)}
-        return np.array([place[id(state["step"])] for state in states], dtype=np.int64)
-
-
-class EqualCounts:
-    """Counts that are neighbours in memory and equal: counting on is writing the next number's bytes.
-
-    It is what most steps do, and NumPy takes ten times as long when its machinery has not run for a while.
-    """
-
-    def __init__(self, counts: np.ndarray) -> None:
-        self._memory, self._how_many = counts.data.cast("B"), len(counts)
-        self._t, self._written = int(counts[0]), counts.tobytes()
-
-    def next(self) -> int | None:
-        """The number of the next step, written; None, with nothing written, when somebody has changed a count."""
-        if self._memory.tobytes() != self._written:
-            return None
-        self._t += 1
-        self._written = struct.pack("f", self._t) * self._how_many
-        self._memory[:] = self._written
-        return self._t
 
 
 class Plan:
@@ -301,7 +213,7 @@ class Plan:
             gradient,
             m.slots,
             row,
-            theta=m.state.get("theta") if followed.rule.moves_the_gradient_point else None,
+            theta=m.state.get(THETA) if followed.rule.moves_the_gradient_point else None,
             average=None if followed.average is None else m.state[AVERAGE],
             maximize=followed.maximize,
             scaled=self.scaled,
