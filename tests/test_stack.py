@@ -102,14 +102,6 @@ def test_every_rule_has_its_place_in_a_stack(workload, batch_size):
         assert_close(result, run(trial), rel)
 
 
-@pytest.mark.parametrize(("workload", "rel"), [(LINE, 1e-9), (SMALL, 1e-4)], ids=["line", "small"])
-def test_pieces_of_a_large_batch_add_up(monkeypatch, workload, rel):
-    monkeypatch.setattr("steepest.trial.judge.pieces.__defaults__", (7,))
-    trials = trials_on(workload, batch_size=None, methods=["sgd", "adam"])
-    for trial, result in zip(trials, together(trials), strict=True):
-        assert_close(result, run(trial), rel)
-
-
 # ------------------------------------------------------------------------------------------------- the models it takes
 
 
@@ -154,6 +146,15 @@ def one_tanh_twice():
     return nn.Sequential(nn.Linear(4, 6), tanh, nn.Linear(6, 5), tanh, nn.Linear(5, 3))
 
 
+def one_layer_twice():
+    linear = nn.Linear(4, 4)
+    return nn.Sequential(linear, nn.Tanh(), linear, nn.ReLU(), nn.Linear(4, 3))
+
+
+def in_place():
+    return nn.Sequential(nn.Linear(4, 6), nn.ReLU(inplace=True), nn.Linear(6, 3))
+
+
 def every_function():
     pairs = [(nn.Linear(4, 4), kind()) for kind in ELEMENTWISE]
     return nn.Sequential(*(layer for pair in pairs for layer in pair), nn.Linear(4, 3))
@@ -164,6 +165,8 @@ def every_function():
     [
         (Branches, "vmap"),
         (Convolution, "vmap"),
+        (one_layer_twice, "vmap"),
+        (in_place, "vmap"),
         (deep, "layers"),
         (flat, "layers"),
         (one_tanh_twice, "layers"),
@@ -175,6 +178,18 @@ def test_models_of_every_make(build, way):
     assert Stacked(trials, [1.0] * 4).route.name == way
     for trial, result in zip(trials, together(trials), strict=True):
         assert_close(result, run(trial), 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("workload", "rel"),
+    [(LINE, 1e-9), (SMALL, 1e-4), (replace(SMALL, build=Branches), 1e-4), (replace(SMALL, build=flat), 1e-4)],
+    ids=["line", "small", "vmap", "layers"],
+)
+def test_pieces_of_a_large_batch_add_up(monkeypatch, workload, rel):
+    monkeypatch.setattr("steepest.trial.judge.pieces.__defaults__", (7,))
+    trials = trials_on(workload, batch_size=None, methods=["sgd", "adam"])
+    for trial, result in zip(trials, together(trials), strict=True):
+        assert_close(result, run(trial), rel)
 
 
 def absolute_error(outputs, targets):

@@ -88,6 +88,11 @@ def test_what_shares_seed_and_batches_trains_together():
     assert [t.key for u in units for t in u.trials] == [t.key for t in (*TRIALS, *others)]
 
 
+@pytest.mark.parametrize("change", [{"seed": 5}, {"batch_size": 7}, {"until": criteria(["passes=2"])}, {"final": True}])
+def test_what_differs_in_more_than_its_contender_does_not(change):
+    assert [len(u.trials) for u in decide([*TRIALS, *(replace(t, **change) for t in TRIALS)])] == [6, 6]
+
+
 def test_two_workloads_of_one_name_are_two():
     other = replace(SMALL_DROPOUT, build=SMALL.build)
     units = decide([*TRIALS, *(replace(trial, workload=other) for trial in TRIALS)])
@@ -158,9 +163,38 @@ class Hesitant(nn.Linear):
         return y if y.sum() > 0 else 2 * y
 
 
+class Scaled(torch.autograd.Function):
+    """Twice as much in a stack as alone."""
+
+    @staticmethod
+    def forward(x):
+        return 1.0 * x
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        return 2.0 * x, in_dims[0]
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+class Deceptive(nn.Linear):
+    def forward(self, x):
+        return Scaled.apply(super().forward(x))
+
+
 @pytest.mark.parametrize(
     ("build", "words"),
-    [(normalized, "running statistics"), (lambda: Hesitant(4, 3), "torch.func cannot take it")],
+    [
+        (normalized, "running statistics"),
+        (lambda: Hesitant(4, 3), "torch.func cannot take it"),
+        (lambda: Deceptive(4, 3), "gradients in a stack are not those that it has by itself"),
+    ],
 )
 def test_a_model_that_cannot_be_stacked_trains_alone_and_the_reason_is_told(build, words):
     trials = [replace(t, workload=replace(SMALL, build=build)) for t in TRIALS[:2]]
@@ -228,6 +262,11 @@ def test_a_decision_is_followed_whatever_would_be_decided_now(monkeypatch):
     assert not again
     assert last[0] is TRIALS[5]
     assert last[1].members == 6
+
+
+def test_a_decision_about_trials_that_are_not_called_for_is_left_aside():
+    decided = [unit.description for unit in decide(TRIALS, jobs=2)]
+    assert [list(unit.trials) for unit in recall(TRIALS[:4], decided)] == [TRIALS[:3]]
 
 
 def test_workers_give_what_each_trial_gives_by_itself(tmp_path):
