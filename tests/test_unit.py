@@ -233,6 +233,21 @@ def test_layers_may_return_tuples(build):
     assert decision._bytes_a_member(trials[0]) > decision.COPIES * weights  # the layers' outputs count too
 
 
+@pytest.mark.parametrize(("jobs", "sizes"), [(1, [8, 8]), (2, [4, 4, 4, 4])])
+def test_processes_share_the_memory(monkeypatch, jobs, sizes):
+    trials = [replace(TRIALS[0], contender=str(i)) for i in range(16)]
+    for_eight = 8 * decision._bytes_a_member(trials[0]) / decision.SHARE_OF_MEMORY
+    monkeypatch.setattr(decision, "_available_memory", lambda: for_eight)
+    assert [len(u.trials) for u in decide(trials, jobs)] == sizes
+
+
+def test_the_way_is_found_out_once_for_all_seeds(monkeypatch):
+    asked = []
+    monkeypatch.setattr(decision, "_way", lambda group: asked.append(group[0].seed) or (STACKED, "as it was"))
+    decide([replace(trial, seed=seed) for seed in range(3) for trial in TRIALS])
+    assert asked == [0]
+
+
 def test_memory_is_known_where_the_system_does_not_tell_what_is_free(monkeypatch):
     monkeypatch.setattr(decision, "MEMORY", Path("/nowhere/meminfo"))
     monkeypatch.delattr("os.sysconf")  # as on Windows
