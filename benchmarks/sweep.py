@@ -209,8 +209,9 @@ def whole_stacked(name, part, products="float32"):
     for phase in (False, True):
         found = results([trial for trial in sweep(name, part, products) if trial.final == phase], CORES)
         accuracies = [result.test_acc for _, result in found]
+    wall = time.perf_counter() - wall
     joblib.externals.loky.get_reusable_executor().shutdown()  # so that the children's time is known
-    return time.perf_counter() - wall, processor() - busy, sum(accuracies) / len(accuracies)
+    return wall, processor() - busy, sum(accuracies) / len(accuracies)
 
 
 def processor():
