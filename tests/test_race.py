@@ -123,25 +123,39 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
-def test_an_interrupt_stops_cleanly_and_the_race_goes_on_later(tmp_path):
+@pytest.fixture
+def at_work(tmp_path):
+    """A race in a process and a session of its own, with two workers, once the first runs are finished."""
     arguments = ["race", "small", "--passes", "300", "--jobs", "2", "--out", str(tmp_path / "study"), "-o", "sgd"]
     program = tmp_path / "race.py"
     program.write_text(SLOW.format(here=str(HERE), arguments=arguments))
     journal = tmp_path / "study" / "journal.jsonl"
-    # a session of its own: the interrupt goes to the workers too, as it does from a keyboard
     process = subprocess.Popen([sys.executable, program], stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not (journal.exists() and b'"kind": "trial"' in journal.read_bytes()):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    return process
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_stops_cleanly_and_the_race_goes_on_later(at_work, number):
+    os.killpg(at_work.pid, number)  # the workers get it too, as they do from a keyboard
+    _, err = at_work.communicate(timeout=60)
+    assert at_work.returncode == 128 + number
     assert "Traceback" not in err
+    assert "has no attribute" not in err
     last = err.splitlines()[-1]
     assert last.startswith("steepest: interrupted; ")
     assert "run the same command again to continue" in last
-    assert alone(process.pid)
+    assert alone(at_work.pid)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_workers_end_when_the_race_is_killed(at_work):
+    at_work.kill()
+    at_work.communicate(timeout=60)
+    assert alone(at_work.pid)
 
 
 def alone(group: int) -> bool:

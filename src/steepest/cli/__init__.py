@@ -1,6 +1,6 @@
 """The command line: one module a command, registered here, and the boundary that turns errors into one line.
 
-Exit codes: 0 fine, 1 something failed while running, 2 bad input, 130 interrupted.
+Exit codes: 0 fine, 1 something failed while running, 2 bad input, 130 interrupted, 143 asked to end by SIGTERM.
 """
 
 import io

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich import box
@@ -18,6 +19,7 @@ from steepest.report.data import shares
 from steepest.study import Contender, Status
 from steepest.study.journal import Run
 from steepest.study.summary import best_of
+from steepest.study.workers import ENDING
 from steepest.trial import Trial
 from steepest.trial.decision import NO_COMPANY, SMALL_MODEL
 from steepest.trial.unit import STACKED
@@ -32,18 +34,26 @@ ROOMY = 75  # columns
 
 @contextmanager
 def watching(console: Console, folder: Path) -> Iterator[Watch]:
-    """Shows what `race` reports while it works. An interrupt, or a request to end, says how to go on: exit code 130."""
+    """Shows what `race` reports while it works.
+
+    A request to end says how to go on; the exit code is 128 and the signal's number: 130 for an interrupt, 143 for TERM.
+    """
     clock = Clock()
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {each: signal.signal(each, _end) for each in ENDING}
     try:
         with _live_table(console, clock) if console.is_terminal else nullcontext(_lines(console, clock)) as watch:
             yield _explaining(console, watch)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ending:
         what = f"steepest: interrupted; the finished runs are kept in {folder}: run the same command again to continue"
         console.print(what, soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(128 + next(iter(ending.args), signal.SIGINT)) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end(number: int, _: Any) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _explaining(console: Console, watch: Watch) -> Watch:

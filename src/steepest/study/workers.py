@@ -6,7 +6,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from steepest.trial import Result, Trial, Unit, carry_out, decide, recall
 
+ENDING = (signal.SIGINT, signal.SIGTERM)  # what asks a race to end
 SECONDS_BETWEEN_LOOKS = 1.0
 
 
@@ -69,13 +70,14 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
         n_jobs=processes,
         return_as="generator_unordered",
         batch_size=1,  # pyright: ignore[reportArgumentType]
-        initializer=_depend_on_the_parent,
+        initializer=_depend_on,
+        initargs=(os.getpid(),),
     )
     work = (joblib.delayed(_numbered)(number, unit, states) for number, unit in enumerate(units))
     try:
-        with _interrupts_held_back():
-            started = parallel(work)
-        with closing(started) as finished:
+        with ExitStack() as stack:
+            with _endings_held_back():
+                finished = stack.enter_context(closing(parallel(work)))
             yield from finished
     except TerminatedWorkerError:
         raise WorkerLost(
@@ -85,12 +87,12 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """An interrupt waits until the workers have been started; they never get one, not even before they ignore it."""
+def _endings_held_back() -> Iterator[None]:
+    """A request to end waits until the workers have been started; they get none, not even before they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
@@ -105,10 +107,11 @@ def _state_of(unit: Unit, states: Path) -> Path:
     return states / f"{unit.key}.state"
 
 
-def _depend_on_the_parent() -> None:
-    """A worker leaves interrupts to the parent, and ends when the parent is gone, however it went."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_without, args=(os.getppid(),), daemon=True).start()
+def _depend_on(parent: int) -> None:
+    """A worker leaves requests to end to its parent, and ends when the parent is gone, however it went."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
 
 
 def _end_without(parent: int) -> None:
