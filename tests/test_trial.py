@@ -301,8 +301,8 @@ def test_a_model_that_cannot_be_judged_any_more_has_diverged():
         (["passes=2", "steps=5"], 5, "steps=5"),
         (["passes=2,steps=50"], 16, "passes=2"),
         (["steps=5", "loss=1e-9", "gradient-norm=1e-9"], 5, "steps=5"),
-        (["passes=9", "loss=1e9"], 1, "loss=1e+09"),
-        (["gradient-norm=1e9", "passes=9"], 1, "gradient-norm=1e+09"),
+        (["passes=9", "loss=1e9"], 1, "loss=1000000000"),
+        (["gradient-norm=1e9", "passes=9"], 1, "gradient-norm=1000000000"),
     ],
 )
 def test_the_first_criterion_met_ends_the_run(until, steps, stopped_by):
@@ -358,6 +358,11 @@ def test_a_run_needs_a_budget():
 def test_steps_allowed_is_the_smallest_budget_rounded_up():
     assert steps_allowed(criteria(["passes=0.3,steps=1000"]), 391) == 118
     assert steps_allowed([Criterion("steps", 7)], 391) == 7
+
+
+def test_a_criterion_in_words_is_the_same_criterion():
+    for steps in (1234567, 1234568):
+        assert criteria([str(Criterion("steps", steps))]) == (Criterion("steps", steps),)
 
 
 # -------------------------------------------------------------------------------------------------------------- MNIST

@@ -43,10 +43,10 @@ class Criterion:
         if not (math.isfinite(self.limit) and self.limit > 0):
             raise ValueError(f"Invalid {self.quantity}: {self.limit:g}; a stopping criterion needs a number above 0")
         if self.quantity == "steps" and self.limit != int(self.limit):
-            raise ValueError(f"Invalid steps: {self.limit:g}; allowed is a whole number, 1 or above")
+            raise ValueError(f"Invalid steps: {self.limit:.12g}; allowed is a whole number, 1 or above")
 
     def __str__(self) -> str:
-        return f"{self.quantity}={self.limit:g}"
+        return f"{self.quantity}={self.limit:.12g}"
 
     @property
     def is_budget(self) -> bool:
