@@ -326,3 +326,7 @@ def test_translate_gives_the_line_to_paste(steepest, monkeypatch):
         code, _, err = steepest("translate", bad)
         assert code == 2
         one_line(err)
+
+
+def test_a_name_in_square_brackets_is_no_markup(steepest):
+    assert "[red].py" in steepest("init", "[red].py")[2]

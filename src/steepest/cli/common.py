@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import rich.box
-import rich.markup
 import rich.table
 import typer
 from rich.console import Console
@@ -65,7 +64,7 @@ def progress() -> Console:
 
 def _console(stderr: bool) -> Console:
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=None if terminal else WIDTH_OF_A_PIPE, highlight=False)
+    return Console(stderr=stderr, width=None if terminal else WIDTH_OF_A_PIPE, highlight=False, markup=False)
 
 
 def print_table(out: Console, table: Table) -> None:
@@ -74,7 +73,7 @@ def print_table(out: Console, table: Table) -> None:
     for i, column in enumerate(table.columns):
         shown.add_column(column.title, justify="right" if table.numeric(i) else "left", overflow="fold")
     for row in table.rows:
-        shown.add_row(*(rich.markup.escape(cell) for cell in table.cells(row)))
+        shown.add_row(*table.cells(row))
     out.print(shown)
 
 

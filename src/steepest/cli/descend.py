@@ -87,17 +87,18 @@ def descend(
 
 
 def _show(result: Any, all_rows: bool) -> None:
-    out = console()
-    run = result.runs[0]
+    from rich.text import Text
+
+    out, run, on = console(), result.runs[0], f" on {result.function.formula.text}"
     if len(result.runs) == 1:
         numbers = "  ".join(f"{name} {value:g}" for name, value in run.hyperparameters.items() if value)
         rate = "" if run.schedule == "constant" else f"  schedule {run.schedule}"
-        out.print(f"[bold]{run.title}[/] on {result.function.formula.text}", f"[dim]{numbers}{rate}[/]", sep="\n")
+        out.print(Text.assemble((run.title, "bold"), on, "\n", (f"{numbers}{rate}", "dim")))
     else:
-        out.print(f"[bold]{len(result.runs)} methods[/] on {result.function.formula.text}")
+        out.print(Text.assemble((f"{len(result.runs)} methods", "bold"), on))
     print_table(out, result.full_table if all_rows else result.short_table)
     for note in result.notes:
-        out.print(f"[dim]{note}[/]")
+        out.print(note, style="dim")
     if len(result.runs) == 1 and (outcome := result.outcome(run)):
         out.print(f"It {'' if run.diverged else 'ends '}{outcome}.")
 

@@ -19,8 +19,8 @@ def list_names(as_json: Json = False) -> None:
         return
     for kind, rows in known.items():
         _show(kind, rows)
-    console().print("[dim]steepest explain NAME shows an optimizer in each library's dialect, "
-                    "steepest translate CALL --to LIBRARY the line that does the same there.[/]")  # fmt: skip
+    console().print("steepest explain NAME shows an optimizer in each library's dialect, "
+                    "steepest translate CALL --to LIBRARY the line that does the same there.", style="dim")  # fmt: skip
 
 
 def functions() -> Rows:
@@ -129,7 +129,7 @@ def _show(kind: str, rows: Rows) -> None:
         table.add_column(TITLES.get(column, column), no_wrap=column in ("name", "equation"), overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(column, value)) for column, value in row.items()))
-    screen.print(f"[bold]{kind}[/]")
+    screen.print(kind, style="bold")
     screen.print(table)
 
 

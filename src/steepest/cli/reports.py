@@ -26,8 +26,8 @@ def report(folder: Folder, as_json: Json = False) -> None:
     if as_json:
         print_json(said)
     else:
-        console().print(" ".join(said["verdict"]), markup=False)
-    (progress() if as_json else console()).print(f"The report: {page}", soft_wrap=True, markup=False)
+        console().print(" ".join(said["verdict"]))
+    (progress() if as_json else console()).print(f"The report: {page}", soft_wrap=True)
 
 
 def _one(folder: Path) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def runs(
     elif found:
         print_table(console(), table(found))
     else:
-        console().print(f"There is no study below {folder.resolve()}.", soft_wrap=True, markup=False)
+        console().print(f"There is no study below {folder.resolve()}.", soft_wrap=True)
 
 
 def export(
@@ -91,4 +91,4 @@ def export(
     """
     from steepest.report.export import export
 
-    progress().print(f"Written: {export(folder, to, table)}", soft_wrap=True, markup=False)
+    progress().print(f"Written: {export(folder, to, table)}", soft_wrap=True)

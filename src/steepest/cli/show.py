@@ -66,10 +66,10 @@ def _present(shown, folder, as_json: bool) -> None:
     else:
         out = console()
         for table in shown.tables.values():
-            out.print(f"[bold]{table.title}[/]")
+            out.print(table.title, style="bold")
             print_table(out, table)
         for note in shown.notes:
-            out.print(f"[dim]{note}[/]")
+            out.print(note, style="dim")
         folder = folder or out_folder(f"steepest-show-{shown.name}")
     if folder:
         main, *others = shown.tables.items()
