@@ -11,7 +11,7 @@ from filelock import FileLock
 from small import LINE, SMALL, SMALL_DROPOUT
 from steepest import strict_json
 from steepest.rules import METHODS
-from steepest.study import CONTENDERS, DEFAULT, Contender, FolderBusy, contenders, protocol, race, read, summary
+from steepest.study import CONTENDERS, DEFAULT, Contender, FolderBusy, protocol, race, read, summary
 from steepest.study.contenders import first_places, more_places
 from steepest.study.protocol import called_for, plan
 from steepest.study.summary import best_of
@@ -46,7 +46,7 @@ def test_more_places_lie_beyond_the_end_that_is_nearer():
 
 def test_an_unknown_contender_gets_the_nearest_name():
     with pytest.raises(ValueError, match=r"unknown contender 'adma'; did you mean 'adam'\?"):
-        contenders(["sgd", "adma"])
+        plan(SMALL, ["sgd", "adma"])
     with pytest.raises(ValueError, match="at least one contender"):
         plan(SMALL, [])
 
@@ -258,6 +258,26 @@ def test_the_same_command_continues_and_nothing_runs_twice(tmp_path, counted):
     before = len(counted)
     race(SMALL, names, folder=tmp_path / "whole", **SHORT)
     assert len(counted) == before
+
+
+def test_whoever_stops_listening_stops_the_work_at_once(tmp_path, monkeypatch):
+    at_work, original = [], protocol.results
+
+    def results(*given, **options):
+        at_work.append(True)
+        try:
+            yield from original(*given, **options)
+        finally:
+            at_work.pop()
+
+    def watch(status):
+        if status.journal.runs:
+            raise KeyError
+
+    monkeypatch.setattr(protocol, "results", results)
+    with pytest.raises(KeyError) as _held:  # as long as the traceback is held, so are the generators in it
+        race(SMALL, ["sgd"], folder=tmp_path, watch=watch, **SHORT)
+    assert not at_work
 
 
 @pytest.mark.parametrize("kept", [0, 1, 40, 500, -1])

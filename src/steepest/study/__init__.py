@@ -1,6 +1,6 @@
 """Studies: contenders race on a workload by fair rules, and every finished run is a line of a journal."""
 
-from steepest.study.contenders import CONTENDERS, DEFAULT, Contender, contenders
+from steepest.study.contenders import CONTENDERS, DEFAULT, Contender
 from steepest.study.journal import FolderBusy, Journal, read
 from steepest.study.protocol import Outcome, Status, Study, carry_out, plan, race
 from steepest.study.summary import Estimate, Row, summary
@@ -17,7 +17,6 @@ __all__ = [
     "Status",
     "Study",
     "carry_out",
-    "contenders",
     "plan",
     "race",
     "read",

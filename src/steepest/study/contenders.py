@@ -5,12 +5,11 @@
 """
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from steepest.names import unknown
 from steepest.rules import METHODS, Rule
 from steepest.schedules import schedule
 
@@ -176,17 +175,6 @@ CONTENDERS: dict[str, Contender] = {
     **{c.name: c for c in LECTURE},
     **{method: Contender(method, method) for method in METHODS if method not in DEFAULT},
 }
-
-
-def contenders(names: Iterable[str]) -> tuple[Contender, ...]:
-    """The contenders of these names, each once; raises ValueError, with the nearest name, for an unknown one."""
-    wanted = list(dict.fromkeys(names))
-    if not wanted:
-        raise ValueError(f"no contender named; known are {', '.join(CONTENDERS)}")
-    for name in wanted:
-        if name not in CONTENDERS:
-            raise ValueError(unknown("contender", name, CONTENDERS))
-    return tuple(CONTENDERS[name] for name in wanted)
 
 
 def first_places(count: int) -> range:

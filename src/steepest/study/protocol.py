@@ -5,11 +5,13 @@ next is a function of the finished runs alone, so an interrupted race continues 
 """
 
 import json
+import math
 import os
 import platform
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -122,7 +124,7 @@ class Study:
             method=contender.method,
             hyperparameters=hyperparameters,
             seed=seed,
-            until=tuple(c.in_steps(self.times[contender.name]) if c.quantity == "seconds" else c for c in until),
+            until=tuple(c.in_steps(self.times.get(contender.name, math.nan)) for c in until),
             schedule=contender.schedule,
             batch_size=None if contender.whole_pass else contender.batch_size or self.batch_size,
             final=final,
@@ -369,20 +371,22 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
     while True:
         status = Status(study, journal, called_for(study, journal.runs))
         tell(status)
-        if all(trial.key in journal.keys for trial in status.trials):
+        done = journal.keys
+        if all(trial.key in done for trial in status.trials):
             shutil.rmtree(states, ignore_errors=True)  # a kill may have left some that nobody needs
             return summary(journal)
         finished = results(
             status.trials,
             jobs,
-            done=frozenset(journal.keys),
+            done=done,
             decided=journal.decisions,
             decide_on=partial(_decide, status, tell),
             states=states,
         )
-        for trial, result in finished:
-            journal.append({**record(trial, result), **stamp})
-            tell(status)
+        with closing(finished):
+            for trial, result in finished:
+                journal.append({**record(trial, result), **stamp})
+                tell(status)
 
 
 def _decide(status: Status, tell: Callable[[Status], None], units: Sequence[Mapping[str, Any]]) -> None:

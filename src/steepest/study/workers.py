@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def results(
     decided: Iterable[Mapping[str, Any]] = (),
     decide_on: Callable[[Sequence[Mapping[str, Any]]], None] = lambda _: None,
     states: Path | None = None,
-) -> Iterator[tuple[Trial, Result]]:
+) -> Generator[tuple[Trial, Result], None, None]:
     """Each trial that is not done with its result, in the order in which they finish.
 
     jobs       processes; as many as there are cores unless given; with 1, everything happens in this process
@@ -48,9 +48,8 @@ def results(
     covered = {trial.key for unit in known for trial in unit.trials}
     new = decide([t for t in trials if t.key not in done and t.key not in covered], processes)
     decide_on([unit.description for unit in new])
-    units = sorted(
-        known + new, key=lambda unit: -len(unit.trials)
-    )  # the longest first, or one works on alone at the end
+    # the longest first, or one works on alone at the end
+    units = sorted(known + new, key=lambda unit: len(unit.trials), reverse=True)
     for number, found in _finished(units, min(processes, len(units)), states):
         for trial, result in zip(units[number].trials, found, strict=True):
             if trial.key not in done:

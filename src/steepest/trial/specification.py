@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from steepest.stopping import Criterion
@@ -61,7 +62,7 @@ class Trial:
             "products": self.products,
         }
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of the description."""
         return hashlib.sha256(json.dumps(self.description, sort_keys=True).encode()).hexdigest()[:16]

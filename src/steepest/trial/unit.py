@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -34,7 +35,7 @@ class Unit:
         """All of it as plain data."""
         return {"way": self.way, "members": [trial.key for trial in self.trials], "why": self.why}
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of everything that the results follow from."""
         content = {"way": self.way, "members": [trial.key for trial in self.trials]}
