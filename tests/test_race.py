@@ -21,7 +21,7 @@ from steepest.rules import METHODS
 from steepest.schedules import SCHEDULES
 from steepest.study import Journal, budget, read
 from steepest.study import race as run_race
-from steepest.study.protocol import RATES, SEEDS, Status, called_for, plan
+from steepest.study.protocol import RATES, SEEDS, Status, called_for, header, plan
 from steepest.workloads import WORKLOADS, Data, workload
 from steepest.workloads.mnist import digits
 
@@ -227,7 +227,8 @@ def test_help_names_the_defaults_that_hold(capsys, monkeypatch):
     assert f"[default: ({RATES})]" in said["--trials,--rates"]
     assert f"[default: ({SEEDS})]" in said["--seeds"]
     assert f"or {budget.PASSES})]" in said["--passes"]
-    assert f"has {budget.TUNING_SHARE:g} of them" in said["--passes"]
+    assert f"has {budget.TUNING_SHARE:g} of them, rounded up" in said["--passes"]
+    assert f"has {budget.TUNING_SHARE:g} of it" in run_race.__doc__
 
 
 def test_a_first_impression_is_one_pass_unless_there_is_a_budget(tiny, tmp_path):
@@ -243,7 +244,9 @@ def test_a_metric_that_is_no_share_is_no_percentage(tiny, capsys, monkeypatch):
     assert main([*tiny, "-o", "sgd"]) == 0
     out, err = capsys.readouterr()
     assert "%" not in out + err
-    assert "metric" in out
+    assert "minus error" in out
+    assert "metric" not in out
+    assert "validation result (minus error)" in err
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
@@ -251,7 +254,7 @@ def test_the_live_table_names_every_contender_in_any_width(width):
     names = ["adam", "sgd:momentum=0.9,schedule=linear", "torch.optim.AdamW:weight_decay=0.1"]
     study = plan(SMALL, names, rates=9)
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(_table(Status(study, Journal(Path(), {}), called_for(study, [])), width))
+    console.print(_table(Status(study, Journal(Path(), header(study)), called_for(study, [])), width))
     lines = console.export_text().splitlines()
     assert "".join(names) in "".join(line.split("·")[0].strip() for line in (lines[4:])).replace(" ", "")
     assert "…" not in "".join(lines)

@@ -18,6 +18,7 @@ __all__ = ["race"]
 
 QUICK = {"passes": 1.0}
 THOROUGH = {"rates": 15, "seeds": 10}
+RELIABLE = f"For a result to rely on: {THOROUGH['rates']} trials, {THOROUGH['seeds']} fresh seeds."
 WHO = (
     "Who races: adam, sgd:momentum=0.9,schedule=linear, adam:dialect=keras,lr=1e-4..1e-1, torch.optim.AdamW, who.toml."
 )
@@ -42,7 +43,7 @@ def race(
     passes: Annotated[
         float | None,
         typer.Option(
-            help="Passes over the data in a final run; a tuning run has 0.8 of them.",
+            help="Passes over the data in a final run; a tuning run has 0.8 of them, rounded up.",
             show_default="the workload's own, or 10",
         ),
     ] = None,
@@ -68,9 +69,7 @@ def race(
     seeds: Annotated[int | None, typer.Option(help="Fresh seeds of the final runs.", show_default="5")] = None,
     seed: Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="A first impression: final runs of one pass.")] = False,
-    thorough: Annotated[
-        bool, typer.Option("--thorough", help="For a result to rely on: 15 trials, 10 fresh seeds.")
-    ] = False,
+    thorough: Annotated[bool, typer.Option("--thorough", help=RELIABLE)] = False,
     products: Annotated[
         str | None,
         typer.Option(
@@ -113,10 +112,10 @@ def race(
         found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
         page = report.write(folder)
         if as_json:
-            progress().print(f"The report: {page}", soft_wrap=True, markup=False)
+            progress().print(f"The report: {page}", soft_wrap=True)
             continue
         if len(studies) > 1:
-            console().print(study.workload.title, style="bold", markup=False)
+            console().print(study.workload.title, style="bold")
         _show(outcome, page, read(folder))
     if len(studies) > 1:
         _show_together(parent, progress() if as_json else console())
@@ -135,8 +134,8 @@ def _show_together(parent: Path, screen: "Console") -> None:
     from steepest.report.joint import verdict
     from steepest.report.together import entries
 
-    screen.print("[bold]All workloads together[/]")
-    screen.print(" ".join(verdict(entries(parent))), highlight=False, markup=False)
+    screen.print("All workloads together", style="bold")
+    screen.print(" ".join(verdict(entries(parent))))
     screen.print(f"The report: {report.write(parent)}", soft_wrap=True)
 
 
@@ -149,11 +148,11 @@ def _watching(folder: Path) -> AbstractContextManager[Any]:
 def _show(outcome: "Outcome", page: Path, journal: "Journal") -> None:
     from steepest import report
     from steepest.cli.race_table import notes, result_table
-    from steepest.report.data import shares
+    from steepest.report.metric import metric
 
     screen = console()
-    screen.print(result_table(outcome.rows, screen.width, shares(journal.runs)))
+    screen.print(result_table(outcome.rows, metric(journal), screen.width))
     for note in notes(outcome.rows):
-        screen.print(note, style="dim", markup=False)
-    screen.print(" ".join(report.verdict(journal)), highlight=False, markup=False)
-    screen.print(f"The report: {page}", soft_wrap=True, markup=False)
+        screen.print(note, style="dim")
+    screen.print(" ".join(report.verdict(journal)))
+    screen.print(f"The report: {page}", soft_wrap=True)

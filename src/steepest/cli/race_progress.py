@@ -14,8 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from steepest.cli.race_table import head
 from steepest.report import words
-from steepest.report.data import shares
+from steepest.report.metric import Metric, metric
 from steepest.study import Contender, Status
 from steepest.study.journal import Run
 from steepest.study.summary import best_of
@@ -36,7 +37,7 @@ ROOMY = 75  # columns
 def watching(console: Console, folder: Path) -> Iterator[Watch]:
     """Shows what `race` reports while it works.
 
-    A request to end says how to go on; the exit code is 128 and the signal's number: 130 for an interrupt, 143 for TERM.
+    A request to end says how to go on. The exit code is 128 and the signal's number: 130, or 143 for SIGTERM.
     """
     clock = Clock()
     before = {each: signal.signal(each, _end) for each in ENDING}
@@ -65,7 +66,7 @@ def _explaining(console: Console, watch: Watch) -> Watch:
             new = [name for name in names if (name, way) not in told]
             told.update((name, way) for name in new)
             if new:
-                console.print(_reason(way, why, new), style="dim", markup=False, soft_wrap=True)
+                console.print(_reason(way, why, new), style="dim", soft_wrap=True)
         watch(status)
 
     return explain
@@ -144,7 +145,7 @@ def _lines(console: Console, clock: Clock) -> Watch:
         if first and status.journal.runs:
             console.print(f"{len(status.journal.runs)} runs are finished already")
         elif clock.done > before:
-            console.print(_line(status, clock), soft_wrap=True, markup=False)
+            console.print(_line(status, clock), soft_wrap=True)
         elif planned and len(status.trials) > planned and not status.trials[-1].final:
             console.print("a best value lies at the end of its grid: every contender gets more values")
         planned = len(status.trials)
@@ -160,8 +161,8 @@ def _line(status: Status, clock: Clock) -> str:
     if run["diverged"]:
         came = f"diverged at step {run['diverged_step']}"
     else:
-        validation = words.metric(run["val_acc"], shares(status.journal.runs))
-        came = f"validation {validation}, training loss {run['train_loss']:.4g}"
+        measured = metric(status.journal)
+        came = f"{measured.on('validation')} {measured.words(run['val_acc'])}, training loss {run['train_loss']:.4g}"
     return f"{clock.done}/{len(status.trials)} {phase}: {what}: {came} ({clock})"
 
 
@@ -185,17 +186,17 @@ def _live_table(console: Console, clock: Clock) -> Iterator[Watch]:
 
 def _table(status: Status, width: int) -> Table:
     """A row a contender; a narrow terminal goes without the last column, and without room between the signs."""
-    gap = " " if width >= ROOMY else ""
+    gap, measured = " " if width >= ROOMY else "", metric(status.journal)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=_title(status), title_justify="left")
     table.add_column("contender", overflow="fold", min_width=10)
     table.add_column("values tried", no_wrap=True)
     table.add_column("best", justify="right", no_wrap=True)
-    table.add_column("validation", justify="right", no_wrap=True)
+    table.add_column(head("validation", measured.name), justify="right", no_wrap=True)
     table.add_column("final runs", no_wrap=True)
     if gap:
         table.add_column("ms a step", justify="right", no_wrap=True)
     for contender in status.study.contenders:
-        table.add_row(*_row(status, contender, gap)[: len(table.columns)])
+        table.add_row(*_row(status, contender, measured, gap)[: len(table.columns)])
     return table
 
 
@@ -203,19 +204,19 @@ def _title(status: Status) -> Text:
     return Text(f"Racing on {status.study.workload.title}, batch {status.study.batch_size}", style="bold")
 
 
-def _row(status: Status, contender: Contender, gap: str) -> list[str | Text]:
+def _row(status: Status, contender: Contender, measured: Metric, gap: str) -> list[str | Text]:
     done = {run["key"]: run for run in status.journal.runs if run["contender"] == contender.name}
     own = [trial for trial in status.trials if trial.contender == contender.name]
     tuning = sorted((t for t in own if not t.final), key=lambda trial: trial.hyperparameters[contender.tunes])
     finals = [t for t in own if t.final]
     tried = [done[t.key] for t in tuning if t.key in done]
     best = best_of(tried, contender.tunes) if tried else None
-    letter = "" if contender.tunes == "lr" else f"{words.LETTERS.get(contender.tunes, contender.tunes)} "
+    letter = "" if contender.tunes == "lr" else f"{words.letter(contender.tunes)} "
     return [
         Text(contender.name),
         _signs(tuning, done, best, gap),
         f"{letter}{best['hyperparameters'][contender.tunes]:g}" if best else "",
-        words.metric(best["val_acc"], shares(status.journal.runs)) if best else "",
+        measured.words(best["val_acc"]) if best else "",
         _signs(finals, done, None, gap) if finals else Text(f"·{gap}" * status.study.seeds, style="dim"),
         f"{min(run['ms_per_step'] for run in done.values()):.3g}" if done else "",
     ]

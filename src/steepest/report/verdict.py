@@ -89,8 +89,7 @@ def at(row: Row) -> str:
 
 
 def _with(row: Row) -> str:
-    letter = words.LETTERS.get(row.tunes, row.tunes)
-    return f"{row.name} with {letter} = {words.rate(row.value)}"
+    return f"{row.name} with {words.letter(row.tunes)} = {words.rate(row.value)}"
 
 
 class _Wins:

@@ -9,6 +9,11 @@ LETTERS = {"lr": "ε", "eps": "δ", "momentum": "α", "rho": "ρ"}
 HYPERPARAMETERS = {"lr": "learning rate ε", "eps": "small constant δ"}
 
 
+def letter(hyperparameter: str) -> str:
+    """Its letter; its name where it has none."""
+    return LETTERS.get(hyperparameter, hyperparameter)
+
+
 def called(hyperparameter: str) -> str:
     """A tuned hyperparameter in words and with its letter."""
     return HYPERPARAMETERS.get(hyperparameter, hyperparameter)
