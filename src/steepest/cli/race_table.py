@@ -46,8 +46,8 @@ def result_table(rows: Sequence[Row], metric: Metric, width: int) -> Table:
 def head(split: str, measured: str) -> str:
     """The head of a column with the metric on a split, on as many lines as it takes.
 
-    >>> head("test", "minus squared error")
-    'test\nminus\nsquared\nerror'
+    >>> head("test", "minus squared error").splitlines()
+    ['test', 'minus', 'squared', 'error']
     """
     return "\n".join([split, *wrap(measured, NARROW)])
 
