@@ -426,6 +426,17 @@ def test_a_rule_may_hand_one_slot_on_as_another():
     assert seen == [0.0, 0.0, -1.0, -11.0]
 
 
+@pytest.mark.parametrize("optimizer_class", [c for c in CLASSES if c is not optim.AdamW])  # nor can torch's AdamW
+def test_its_defaults_make_another_like_it(optimizer_class):
+    optimizer = optimizer_class([parameter(4)], lr=0.3, clip_norm=2.0)
+    other = type(optimizer)([parameter(4)], **optimizer.defaults)
+    assert other.defaults == optimizer.defaults
+    groups = [each.param_groups[0] for each in (optimizer, other)]
+    assert [{k: v for k, v in group.items() if k != "params"} for group in groups] == [
+        {**other.defaults, "train_mode": True}
+    ] * 2
+
+
 @pytest.mark.parametrize(
     ("optimizer_class", "options"),
     [

@@ -62,7 +62,7 @@ class Optimizer(torch.optim.Optimizer):
     def _construct(self, params: Any, options: dict[str, Any], given: frozenset[str]) -> None:
         self._initial_velocity = options.pop("initial_velocity", None)
         self._forget_plans()
-        self._written = {**options, **self.fixed_options, "train_mode": True}
+        self._written = {**options, **self.fixed_options}
         self._given = given
         super().__init__(params, filled(self.forms, self._written, given))
         self._state_was_shown = False
