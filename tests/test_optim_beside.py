@@ -187,9 +187,23 @@ def test_gradient_scaling_happens_in_the_pass():
     torch.testing.assert_close(ours, theirs, rtol=2e-6, atol=1e-7)
 
 
-def test_an_infinite_gradient_changes_nothing_at_all():
+@pytest.mark.parametrize(
+    ("options", "left_to_the_step"), [({}, False), ({"fused": True}, True), ({"clip_norm": 1e9}, True)], ids=str
+)
+def test_gradients_are_unscaled_for_whoever_clips_them_unless_the_step_was_asked_to(options, left_to_the_step):
+    p = torch.nn.Parameter(torch.zeros(3))
+    optimizer = optim.SGD([p], lr=1.0, **options)
+    scaling = scaler(4.0)
+    scaling.scale(p.sum()).backward()
+    scaling.step(optimizer)
+    assert p.tolist() == [-1.0] * 3
+    assert p.grad.tolist() == [4.0 if left_to_the_step else 1.0] * 3
+
+
+@pytest.mark.parametrize("fused", [None, True])
+def test_an_infinite_gradient_changes_nothing_at_all(fused):
     params = model()
-    optimizer = optim.Adam(params, lr=0.1, ema=0.9)
+    optimizer = optim.Adam(params, lr=0.1, ema=0.9, fused=fused)
     give_gradients(params, 0)
     optimizer.step()
     before = copy.deepcopy(([p.detach() for p in params], optimizer.state_dict()))

@@ -2,7 +2,7 @@
 
 Every class takes every argument of its namesake in torch.optim. What some of them mean here:
 
-    foreach, fused   accepted and without effect: one implementation serves every case
+    foreach, fused   one implementation serves every case; fused=True lets GradScaler leave the unscaling to the step
     capturable       accepted and without effect: the step number lies on the CPU
     differentiable   autograd records the step, as in torch; numbers such as lr and betas are not differentiated
     dialect          whose form of the method, and whose defaults for all that is not given: "torch" (the same numbers
@@ -26,7 +26,7 @@ and what all of them have beyond torch's, done in the same pass over memory:
     stochastic_rounding    what is stored as torch.bfloat16, parameters and state, is rounded up or down at random, so
                            that its mean is right and small steps are not lost; the random bits depend on
                            `rounding_seed`, the step and the weight's place, so a run can be repeated and continued
-    GradScaler             unscaling, and the step left out when a gradient is not finite
+    GradScaler             with clip_norm or fused=True: unscaling, and no step when a gradient is not finite
 
 `following(rule)` makes the class of a rule of one's own. A `state_dict` finds its parameters by name where both sides
 were made of named parameters; `by_name` does the same for an optimizer of torch.

@@ -56,7 +56,6 @@ class Optimizer(torch.optim.Optimizer):
     forms: ClassVar[Sequence[Form]]
     state_from_the_start: ClassVar[bool] = False
     _averaging = False
-    _step_supports_amp_scaling = True  # torch.amp.GradScaler then leaves the unscaling to the step
     fixed_options: ClassVar[Mapping[str, Any]] = {}
 
     def _construct(self, params: Any, options: dict[str, Any], given: frozenset[str]) -> None:
@@ -186,6 +185,14 @@ class Optimizer(torch.optim.Optimizer):
 
     _watched_step = torch.optim.Optimizer.profile_hook_step(_step)
     _eager_step = _disable_dynamo(_watched_step)  # torch.compile leaves the step as it is: it is compiled already
+
+    @property
+    def _step_supports_amp_scaling(self) -> bool:
+        """Whether `torch.amp.GradScaler` leaves the unscaling to the step: as in torch, and where the step clips.
+
+        Elsewhere whoever clips in between, as trainers do, must find gradients without the scale.
+        """
+        return any(group.get("fused") or group["clip_norm"] is not None for group in self.param_groups)
 
     def _found_inf(self) -> bool:
         """Whether `torch.amp.GradScaler` has met a gradient that is not finite: then nothing at all changes."""

@@ -57,4 +57,7 @@ OWN_FLAGS = {
     "capturable": "accepted and without effect",
 }
 FLAGS = (*OWN_FLAGS, *(name for name, argument in SHELL.items() if argument.type is bool))
-FLAGS_OR_NONE = dict.fromkeys(("foreach", "fused"), "accepted and without effect: one implementation serves all")
+FLAGS_OR_NONE = {
+    "foreach": "accepted and without effect: one implementation serves all",
+    "fused": "True lets GradScaler leave the unscaling to the step; else without effect",
+}
