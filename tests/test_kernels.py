@@ -656,6 +656,25 @@ def test_a_tensor_that_wraps_others_moves_as_they_do():
         torch.testing.assert_close(part, alone)
 
 
+def test_parameters_that_share_their_memory_move_one_after_the_other():
+    memory, n = torch.zeros(30), 20
+    params = [torch.nn.Parameter(x) for x in (memory[:n], memory[10:], torch.zeros(5))]
+    optimizer = optim.SGD(params, lr=0.5, weight_decay=0.5)
+    first, both, second = 0.0, 0.0, 0.0
+    for _ in range(5):
+        for p, g in zip(params, (1.0, 3.0, 0.0), strict=True):
+            p.grad = torch.full_like(p, g)
+        optimizer.step()
+        first = first - 0.5 * (1 + 0.5 * first)
+        both = both - 0.5 * (1 + 0.5 * both)
+        both = both - 0.5 * (3 + 0.5 * both)
+        second = second - 0.5 * (3 + 0.5 * second)
+    torch.testing.assert_close(memory, torch.tensor([first] * 10 + [both] * 10 + [second] * 10))
+    step = optimizer._latest._step
+    assert step.plain == [0, 1]  # in one pass two threads might write to the same place
+    assert [indices for indices, _ in step.passes] == [[2]]
+
+
 def test_one_gradient_for_two_parameters_is_zeroed_when_both_have_used_it():
     params = [torch.nn.Parameter(torch.zeros(3)) for _ in range(2)]
     shared = torch.ones(3)

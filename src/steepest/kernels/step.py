@@ -31,8 +31,9 @@ class Step:
         self.plain: list[int] = []
         kinds: dict[Any, list[int]] = defaultdict(list)
         programs = {}
+        sharing = _sharing_memory(self.updates)
         for index, update in enumerate(self.updates):
-            way = None if differentiable else way_of(update)
+            way = None if differentiable or index in sharing else way_of(update)
             key = self._kind(way, update, constants[update.row]) if way else None
             if key is not None and key not in programs:
                 programs[key] = _program(update, constants[update.row])
@@ -104,6 +105,18 @@ class Step:
             gradient = self._gradients[i]
             perform = sparse.step if gradient.is_sparse else plain.step
             perform(replace(self.updates[i], gradient=gradient), constants)
+
+
+def _sharing_memory(updates: Sequence[Update]) -> set[int]:
+    """The updates that write where another one writes: they must come one after the other, as they are listed."""
+    written = [(x, i) for i, u in enumerate(updates) for name, x in u.tensors().items() if name != "g" and x.numel()]
+    found, end, last = set(), 0, 0
+    for start, size, index in sorted((x.data_ptr(), x.numel() * x.element_size(), i) for x, i in written):
+        if start < end and index != last:
+            found |= {index, last}
+        if start + size > end:
+            end, last = start + size, index
+    return found
 
 
 def _norm(x: torch.Tensor) -> float:
