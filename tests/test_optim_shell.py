@@ -164,6 +164,17 @@ def test_sparse_gradients_are_refused_before_anything_moves():
 # ---------------------------------------------------------------------------------------------------------- the shell
 
 
+@pytest.mark.parametrize("optimizer_class", CLASSES)
+def test_whole_numbers_are_refused_before_anything_moves(optimizer_class):
+    params = [parameter(2), torch.ones(2, dtype=torch.int64)]
+    before, optimizer = params[0].detach().clone(), optimizer_class(params, lr=0.1)
+    params[0].grad, params[1].grad = torch.ones(2), torch.ones(2, dtype=torch.int64)
+    with pytest.raises(RuntimeError, match=r"^a parameter is of torch\.int64.*\.float\(\)"):
+        optimizer.step()
+    assert params[0].equal(before)
+    assert params[1].tolist() == [1, 1]
+
+
 def test_it_is_a_torch_optimizer_with_hooks_and_a_closure_that_runs_first():
     p = parameter(3)
     optimizer = optim.Adam([p], lr=0.1)

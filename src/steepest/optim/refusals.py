@@ -36,6 +36,10 @@ def refuse_gradient(followed: Followed, p: torch.Tensor) -> None:
     """A parameter must be one that can be stepped, and its gradient one that the rule takes."""
     if p.layout != torch.strided:
         raise RuntimeError(f"parameters of layout {p.layout} are not supported; convert them with .to_dense()")
+    if p.grad is not None and not (p.is_floating_point() or p.is_complex()):
+        raise RuntimeError(
+            f"a parameter is of {p.dtype}, in which no step lands where it should; convert it with .float()"
+        )
     if any(stride == 0 and size > 1 for stride, size in zip(p.stride(), p.shape, strict=True)):
         raise RuntimeError(
             f"a parameter of shape {tuple(p.shape)} has elements that share memory (expand()), so one would be updated "
