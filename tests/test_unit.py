@@ -32,7 +32,11 @@ class Killed(BaseException):
     """Nobody catches it."""
 
 
-@pytest.mark.parametrize("each", [Unit(tuple(TRIALS), STACKED, ""), Unit((TRIALS[2],), ALONE, "")], ids=lambda u: u.way)
+TOGETHER, BY_ITSELF = Unit(tuple(TRIALS), STACKED, ""), Unit((TRIALS[2],), ALONE, "")
+SOME_END_EARLY = Unit(tuple(replace(t, until=criteria(["passes=3", "loss=0.9"])) for t in TRIALS), STACKED, "")
+
+
+@pytest.mark.parametrize("each", [TOGETHER, BY_ITSELF, SOME_END_EARLY], ids=["stack", "alone", "some end early"])
 @pytest.mark.parametrize("kills", [1, 3])
 def test_a_unit_that_is_killed_again_and_again_gives_the_same_bits(tmp_path, monkeypatch, each, kills):
     expected = [numbers(result) for result in carry_out(each)]
