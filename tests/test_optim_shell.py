@@ -1,6 +1,7 @@
 """The shell: groups, closures, hooks, saving, and every kind of bad input; a call that raises changes nothing."""
 
 import copy
+import functools
 import io
 import math
 import pickle
@@ -509,6 +510,33 @@ def test_a_rule_of_ones_own_has_everything_that_the_others_have():
         lion_class([p], beta_1=0.5)
     with pytest.raises(ValueError, match="this state_dict is not of lion"):
         lion_class([parameter(4)]).load_state_dict(saved_after(optim.Adam))
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_number_from_outside_a_rule_may_not_change(step):
+    factor = 2.0
+
+    @rule(lr=1.0)
+    def scaled(theta, g, lr):
+        return theta - lr * factor * g
+
+    p = torch.nn.Parameter(torch.zeros(1))
+    optimizer = optim.following(scaled)([p])
+    for _ in range(step - 1):
+        p.grad = torch.ones(1)
+        optimizer.step()
+    factor = 3.0
+    p.grad = torch.ones(1)
+    with pytest.raises(ValueError, match=r"^scaled: factor was 2.0 when the rule was made and is 3.0 now; make it a"):
+        optimizer.step()
+    assert p.item() == -2.0 * (step - 1)
+
+
+def test_a_rule_is_made_of_a_plain_function_with_a_rate():
+    with pytest.raises(TypeError, match="wanted is a plain function"):
+        rule(lr=1.0)(functools.partial(lambda theta, g, lr: theta - lr * g))
+    with pytest.raises(TypeError, match="is no rule: its arguments are theta, g, its slots, then lr"):
+        rule()(lambda theta, g, lr: theta - lr * g)
 
 
 def test_a_rule_may_ask_for_the_step():

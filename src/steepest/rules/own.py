@@ -43,6 +43,9 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
     starts from 0; an argument named `t` is the step, from 1. Weight decay comes by itself. The function computes with
     + − × ÷ and the verbs of `steepest.rules.verbs`, and asks no `if` about a weight's numbers.
 
+    A number that the function takes from outside, such as a global, is read once and must stay what it is: a step
+    raises ValueError when it has changed. Make it a hyperparameter.
+
     Raises TypeError when the function's arguments do not fit, ValueError for a default that is no finite number.
 
     >>> from steepest.rules.verbs import sign
@@ -55,8 +58,10 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
     """
 
     def make(update: Callable[..., Any]) -> Rule:
+        if not inspect.isroutine(update) or not hasattr(update, "__code__"):
+            raise TypeError(f"{update!r} is no rule: wanted is a plain function, made with def or lambda")
         given = list(inspect.signature(update).parameters)
-        if given[:2] != ["theta", "g"] or not {"lr", *defaults} <= set(given):
+        if given[:2] != ["theta", "g"] or not {"lr", *defaults} <= set(given) or "lr" not in defaults:
             raise TypeError(
                 f"{update.__name__}({', '.join(given)}) is no rule: its arguments are theta, g, its slots, then "
                 f"{', '.join(dict.fromkeys(['lr', *defaults]))}"
@@ -74,7 +79,7 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
             name=update.__name__,
             title=update.__name__,
             update=update,
-            prepare=_handing_on(constants),
+            prepare=_handing_on(constants, update),
             slots=slots,
             hyperparameters=(*(_fact(name, value) for name, value in defaults.items()), weight_decay()),
             equation="",
@@ -91,12 +96,28 @@ def _fact(name: str, value: float) -> Hyperparameter:
     return Hyperparameter(name, value, "of one's own", low=-math.inf, phrase=f"{name} value")
 
 
-def _handing_on(names: list[str]) -> Callable[..., dict[str, float]]:
-    """A `prepare` that hands the named numbers on as they are."""
+def _handing_on(names: list[str], update: Callable[..., Any]) -> Callable[..., dict[str, float]]:
+    """A `prepare` that hands the named numbers on as they are, while those outside are what they were."""
+    outside = _numbers_outside(update)
 
     def prepare(**given: float) -> dict[str, float]:
+        if outside and (now := _numbers_outside(update)) != outside:
+            name = next(name for name in outside if now.get(name) != outside[name])
+            raise ValueError(
+                f"{update.__name__}: {name} was {outside[name]!r} when the rule was made and is {now.get(name)!r} now; "
+                f"make it a hyperparameter: an argument, and {name}={outside[name]!r} in rule(…)"
+            )
         return given
 
     parameters = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
     prepare.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     return prepare
+
+
+def _numbers_outside(update: Callable[..., Any]) -> dict[str, float]:
+    """The numbers among the globals and enclosing variables that a function names."""
+    try:
+        found = inspect.getclosurevars(update)
+    except ValueError:  # it names a variable that comes later
+        return {}
+    return {name: x for name, x in {**found.globals, **found.nonlocals}.items() if isinstance(x, (int, float))}
