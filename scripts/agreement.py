@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from peers import CASES, DECAY, FAULTS, difference, ours, theirs  # noqa: E402
+from nine_orders import DECAY  # noqa: E402
+from peers import CASES, FAULTS, difference, ours, theirs  # noqa: E402
 
 HEAD = """# Agreement with other libraries
 
@@ -20,7 +21,9 @@ relative to a weight's size and its way from the start, rounded up to a power of
 dialect in its place is off by more than 1e-9, unless it is the same method: the tests swap every pair.
 
 Libraries: {versions}. TensorFlow 1's kernels are written out in 50
-digits from its documentation. torch.optim has tests of its own, at 1e-12. `make agreement` writes this page.
+digits from its documentation; numbers recorded from TensorFlow 2.21 itself agree to 1e-12, those of its
+`tf.compat.v1.train` as those of `tf_keras.optimizers.legacy`. torch.optim has tests of its own, at 1e-12.
+`make agreement` writes this page.
 
 | steepest.optim | library | constant ε | falling ε | constant ε, weight decay | falling ε, weight decay |
 | --- | --- | --- | --- | --- | --- |

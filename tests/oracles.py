@@ -46,6 +46,9 @@ SETTINGS = {
     "step_size_max": "0.09",
     "weight_decay": "0.02",
     "warmup_steps": "15",
+    "nesterov": "0.4",
+    "bias_correction": "0.7",
+    "eps_in_sqrt": "0.6",
 }
 
 
@@ -167,6 +170,40 @@ def rmsprop_graves_centered(theta, gradient, rate, steps, alpha, eps, momentum, 
         step = momentum * step - rate(k) * g / sqrt(n - mean**2 + eps)
         theta = theta + step
         yield theta
+
+
+def rmsprop_switched(
+    theta,
+    gradient,
+    rate,
+    steps,
+    alpha,
+    eps,
+    momentum,
+    initial_scale,
+    nesterov,
+    bias_correction,
+    eps_in_sqrt,
+    weight_decay,
+    centered=False,
+):
+    """optax.rmsprop: its scaling, its rate, its trace; a switch that is half on is half of both."""
+    nu, mu, trace = initial_scale, mpf(0), mpf(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        nu = alpha * nu + (1 - alpha) * g**2
+        mu = alpha * mu + (1 - alpha) * g
+        left = 1 - bias_correction * alpha ** (k + 1)
+        variance = nu / left - (mu / left) ** 2 if centered else nu / left
+        update = rate(k) * g / (sqrt(variance + eps_in_sqrt * eps) + (1 - eps_in_sqrt) * eps)
+        trace = update + momentum * trace
+        theta = theta - (1 - nesterov) * trace - nesterov * (update + momentum * trace)
+        yield theta
+
+
+def rmsprop_switched_centered(theta, gradient, rate, steps, **options):
+    """Likewise."""
+    yield from rmsprop_switched(theta, gradient, rate, steps, **options, centered=True)
 
 
 def adadelta(theta, gradient, rate, steps, rho, eps, weight_decay):
@@ -639,6 +676,19 @@ def rprop(theta, gradient, rate, steps, etaminus, etaplus, step_size_min, step_s
         yield theta
 
 
+def rprop_late(theta, gradient, rate, steps, etaminus, etaplus, step_size_min, step_size_max, weight_decay):
+    """optax.rprop: the step of before is taken now, unless the gradient has turned."""
+    before, size = mpf(0), rate(0)
+    for k in range(steps):
+        g = gradient(theta, k) + weight_decay * theta
+        turned = g * before < 0
+        if g * before != 0:
+            size = min(max(size * (etaminus if turned else etaplus), step_size_min), step_size_max)
+        theta = theta if turned else theta - before
+        before = mpf(0) if turned else size * sign(g)
+        yield theta
+
+
 def rising(rate, warmup_steps, first):
     """The rate of step k = 0, 1, …, which begins with first/warmup_steps of itself."""
     return lambda k: rate(k) * min(mpf(1), (k + first) / warmup_steps) if warmup_steps else rate(k)
@@ -687,6 +737,22 @@ def schedule_free_adamw_late(theta, gradient, rate, steps, beta1, beta2, eps, we
     """optax: likewise."""
     given = (beta1, beta2, eps, weight_decay, warmup_steps)
     yield from schedule_free_adamw(theta, gradient, rate, steps, *given, first=0)
+
+
+def schedule_free_adamw_even(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay, warmup_steps):
+    """keras.optimizers.ScheduleFreeAdamW, which holds y and works x out of it; every Keras weight decay comes first."""
+    moves = rising(rate, warmup_steps, 1)
+    y = z = theta
+    v = mpf(0)
+    for k in range(steps):
+        g = gradient(y, k)
+        y = y - rate(k) * weight_decay * y
+        v = beta2 * v + (1 - beta2) * g**2
+        x = (y - (1 - beta1) * z) / beta1
+        z = z - moves(k) * g / (sqrt(v / (1 - beta2 ** (k + 1))) + eps)
+        x = (1 - mpf(1) / (k + 1)) * x + z / (k + 1)
+        y = (1 - beta1) * z + beta1 * x
+        yield x
 
 
 def lamb(theta, gradient, rate, steps, beta1, beta2, eps, weight_decay):

@@ -17,10 +17,8 @@ import torch
 from mpmath import mpf
 
 import tensorflow_kernels as tensorflow
+from nine_orders import START, gradients, rates
 from steepest import optim
-
-STEPS, START = 200, 1.0
-DECAY = 0.02
 
 NAMES = {
     "keras": {
@@ -35,6 +33,7 @@ NAMES = {
         "nesterov": "nesterov",
         "centered": "centered",
         "amsgrad": "amsgrad",
+        "warmup_steps": "warmup_steps",
     },
     "optax": {
         "alpha": "decay",
@@ -49,14 +48,22 @@ NAMES = {
         "initial_accumulator_value": "initial_accumulator_value",
         "initial_scale": "initial_scale",
         "eps_root": "eps_root",
+        "bias_correction": "bias_correction",
+        "eps_in_sqrt": "eps_in_sqrt",
+        "etaminus": "eta_minus",
+        "etaplus": "eta_plus",
+        "step_size_min": "min_step_size",
+        "step_size_max": "max_step_size",
     },
 }
 
 
 def written_out(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with beta1, beta2, … in the place of betas."""
+    """The options with beta1, beta2, … in the place of betas, and the like."""
     given = dict(options)
     given |= {f"beta{i}": beta for i, beta in enumerate(given.pop("betas", ()), 1)}
+    given |= zip(("etaminus", "etaplus"), given.pop("etas", ()), strict=False)
+    given |= zip(("step_size_min", "step_size_max"), given.pop("step_sizes", ()), strict=False)
     return given
 
 
@@ -81,7 +88,8 @@ class Case:
     @property
     def name(self) -> str:
         """What tests and tables call it."""
-        given = [k if v is True else f"{k}={v}" for k, v in {**self.options, **self.alone}.items() if k in SHOWN and v]
+        options = {k: v for k, v in {**self.options, **self.alone}.items() if k in SHOWN and (v or k == "eps_in_sqrt")}
+        given = [k if v is True else f"{k}={v}" for k, v in options.items()]
         return f"{self.cls}({', '.join(given)})" if given else self.cls
 
     @property
@@ -105,6 +113,8 @@ SHOWN = (
     "amsgrad",
     "eps_root",
     "initial_scale",
+    "bias_correction",
+    "eps_in_sqrt",
     "decoupled_weight_decay",
     "warmup_steps",
 )
@@ -130,6 +140,16 @@ CASES = [
         for centered in (False, True)
     ),
     Case("RMSprop", "optax", "rmsprop", {"alpha": 0.9, "eps": 1e-3, "momentum": 0.8, "initial_scale": 0.5}),
+    *(
+        Case("RMSprop", "optax", "rmsprop", {"alpha": 0.9, "eps": 1e-3, **switches})
+        for switches in (
+            {"momentum": 0.8, "nesterov": True},
+            {"momentum": 0.8, "bias_correction": True},
+            {"momentum": 0.8, "eps_in_sqrt": False},
+            {"momentum": 0.8, "eps_in_sqrt": False, "centered": True},
+            {"momentum": 0.8, "nesterov": True, "bias_correction": True, "centered": True},
+        )
+    ),
     Case("Adadelta", "keras", "Adadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
     Case("Adadelta", "optax", "adadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
     Case("Adam", "keras", "Adam", {"betas": BETAS, "eps": 1e-3}),
@@ -147,6 +167,7 @@ CASES = [
     Case("Adamax", "keras", "Adamax", {"betas": BETAS, "eps": 1e-3}),
     Case("Adamax", "optax", "adamax", {"betas": BETAS, "eps": 1e-3}),
     Case("RAdam", "optax", "radam", {"betas": BETAS, "eps": 1e-3}),
+    Case("Rprop", "optax", "rprop", {"etas": (0.4, 1.3), "step_sizes": (0.02, 0.09)}),
     Case("Lion", "keras", "Lion", {"betas": BETAS}),
     Case("Lion", "optax", "lion", {"betas": BETAS}),
     Case("Adan", "optax", "adan", {"betas": (0.95, 0.9, 0.99), "eps": 1e-3, "eps_root": 1e-3}),
@@ -163,6 +184,14 @@ CASES = [
     ),
     Case("ScheduleFreeSGD", "optax", "schedule_free_sgd", {"momentum": 0.8}, renamed={"momentum": "b1"}),
     Case("ScheduleFreeAdamW", "optax", "schedule_free_adamw", {"betas": BETAS, "eps": 1e-3}),
+    Case("ScheduleFreeAdamW", "keras", "ScheduleFreeAdamW", {"betas": BETAS, "eps": 1e-3}),
+    Case(
+        "ScheduleFreeAdamW",
+        "keras",
+        "ScheduleFreeAdamW",
+        {"betas": BETAS, "eps": 1e-3, "warmup_steps": 20},
+        tolerance=1e-8,
+    ),
     Case("Adagrad", "tf1", "ApplyAdagrad", {"initial_accumulator_value": 0.2, "eps": 0.0}),
     *(
         Case("RMSprop", "tf1", peer, {"alpha": 0.9, "eps": 1e-3, "momentum": momentum, "centered": centered})
@@ -207,37 +236,29 @@ FAULTS = (
     '"optax" has optax\'s numbers, "paper" the paper\'s.',
     "`keras.optimizers.Muon` takes the matrix's norm and the root of its rows or columns in float32 also where all "
     "else is float64; they are taken in double precision here, and the two are compared at 1e-7.",
+    "`keras.optimizers.ScheduleFreeAdamW` on torch reads the iterate of before after it has been overwritten in place. "
+    "It is compared with the old one kept, as Keras's other backends keep it. Its warm-up rounds the rate to float32, "
+    "so with one the two are compared at 1e-8.",
     "`torch.optim.NAdam` and `ASGD` keep numbers of the step in torch's default dtype, so float64 training has "
     "float32's rounding (about 1e-8) there. These are kept in double precision here; with torch's default "
     "dtype at float64 both agree.",
 )
 
 
-def gradients() -> np.ndarray:
-    """200 rows of six gradients whose sizes span nine orders of magnitude, with zeros, and a row of zeros."""
-    numbers = np.random.default_rng(7)
-    rows = numbers.choice([-1.0, 1.0], (STEPS, 6)) * 10.0 ** numbers.uniform(-6, 3, (STEPS, 6))
-    rows[numbers.random((STEPS, 6)) < 0.1] = 0.0
-    rows[:3, 0], rows[50] = 0.0, 0.0
-    return rows
-
-
-def rates(initial: float, decaying: bool) -> np.ndarray:
-    """ε at each step: constant, or falling to 0.37 of what it was."""
-    return initial * (np.exp(-np.arange(STEPS) / STEPS) if decaying else np.ones(STEPS))
-
-
 def ours(case: Case, decaying: bool, weight_decay: float, dialect: str | None = None) -> np.ndarray:
     """θ after each step by our class, in the case's dialect or in another."""
     theta = torch.nn.Parameter(torch.full(case.shape, START, dtype=torch.float64))
     made = getattr(optim, case.cls)
-    options = {**case.options, **case.alone, "weight_decay": weight_decay, "dialect": dialect or case.dialect}
+    options = {**case.options, **case.alone, "dialect": dialect or case.dialect}
+    decays = "weight_decay" in inspect.signature(made).parameters
+    options |= {"weight_decay": weight_decay} if decays else {}
     optimizer = made([theta], lr=case.rate, **options)
     optimizer.param_groups[0]["initial_lr"] = case.rate  # as a scheduler notes it
     path = []
     for g, rate in zip(gradients(), rates(case.rate, decaying).tolist(), strict=True):
         optimizer.param_groups[0]["lr"] = rate
         theta.grad = torch.from_numpy(g.reshape(case.shape).copy())
+        theta.grad += 0 if decays else weight_decay * theta.detach()
         optimizer.step()
         optimizer.eval()
         path.append(theta.detach().numpy().flatten())
@@ -265,19 +286,33 @@ def decays(make: Callable[..., Any]) -> list[str]:
     return [name for name in inspect.signature(make).parameters if name in ("weight_decay", "adam_weight_decay")]
 
 
-def by_keras(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
+def by_keras(case: Case, decaying: bool, weight_decay: float, cured: bool = True) -> np.ndarray:
     theta = keras().Variable(np.full(case.shape, START), dtype="float64")
     make = getattr(keras().optimizers, case.peer)
     decay = dict.fromkeys(decays(make), weight_decay or (0 if case.peer == "AdamW" else None))
     optimizer = make(learning_rate=case.rate, **decay, **case.theirs())
+    if cured and case.peer == "ScheduleFreeAdamW":
+        optimizer.assign_sub = into_new_memory
     path = []
     for g, rate in zip(gradients(), rates(case.rate, decaying), strict=True):
         optimizer.learning_rate = rate
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "__array__", DeprecationWarning)  # of Keras's Nadam on torch
             optimizer.apply_gradients([(torch.from_numpy(g.reshape(case.shape).copy()), theta)])
-        path.append(theta.value.detach().numpy().flatten())
+        path.append(shown_by_keras(optimizer, theta).detach().numpy().flatten())
     return np.array(path)
+
+
+def into_new_memory(variable: Any, value: Any) -> None:
+    """Keras's `assign_sub` on torch writes in place, also into what an optimizer has put aside to read it later."""
+    variable._value = torch.nn.Parameter(variable.value.detach() - value)
+
+
+def shown_by_keras(optimizer: Any, theta: Any) -> Any:
+    """The variable; of the schedule-free one, which holds y, the x that it works out in its next step."""
+    if type(optimizer).__name__ != "ScheduleFreeAdamW":
+        return theta.value
+    return (theta.value - (1 - optimizer.beta_1) * optimizer._momentums[0].value) / optimizer.beta_1
 
 
 @cache
@@ -301,10 +336,10 @@ def optax_walk(peer: str, given: tuple[tuple[str, Any], ...], shape: tuple[int, 
 
     make = getattr(optax() if hasattr(optax(), peer) else optax().contrib, peer)
 
-    warms = dict(given).get("warmup_steps")  # then the rate is a number there
+    starts = peer == "rprop" or dict(given).get("warmup_steps")  # then the rate is a number there
 
     def walk(rates: Any, weight_decay: Any, grads: Any) -> Any:
-        rate = rates[0] if warms else lambda count: rates[count]
+        rate = rates[0] if starts else lambda count: rates[count]
         if decays(make):
             tx = make(rate, **dict.fromkeys(decays(make), weight_decay), **dict(given))
         else:

@@ -10,7 +10,8 @@ from steepest import optim
 from steepest.optim import shell
 
 STEPS = 100
-OURS_ALONE = {*shell.OURS, "initial_velocity", "initial_scale", "eps_root"}  # the last two for other dialects
+OF_OTHER_DIALECTS = {"initial_scale", "eps_root", "nesterov", "bias_correction", "eps_in_sqrt"}
+OURS_ALONE = {*shell.OURS, "initial_velocity", *OF_OTHER_DIALECTS}
 
 SETTINGS = {
     "SGD": [

@@ -15,6 +15,7 @@ from steepest.dialects.probe import ALWAYS, CONSTANT
 from steepest.dialects.recipe import defaults_of
 from steepest.names import unknown
 from steepest.optim.form import Form, facts
+from steepest.optim.shell import FLAGS_OR_NONE
 from steepest.plain_math import plain
 from steepest.rules import Rule, variant
 from steepest.tables import number
@@ -299,9 +300,10 @@ def _section(cls: type[optim.Optimizer], flags: Mapping[str, bool]) -> Section:
 
 
 def _form(forms: Sequence[Form], dialect: str, flags: Mapping[str, bool]) -> Form | None:
-    """A dialect's form under these flags; flags that are not named are off."""
+    """A dialect's form under these flags; flags that are not named are off, or as the dialect has them."""
     for form in forms:
-        if form.dialect == dialect and all(flags.get(name, False) == on for name, on in form.flags.items()):
+        named = {name: on for name, on in form.flags.items() if name in flags or name not in FLAGS_OR_NONE}
+        if form.dialect == dialect and all(flags.get(name, False) == on for name, on in named.items()):
             return form
     return None
 

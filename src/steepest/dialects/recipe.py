@@ -142,7 +142,9 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
                 )
             abroad[name] = "is a schedule: translate with its first rate, and give the schedule to a scheduler"
         elif ours:
-            if not (value is None and ours not in ("lr", "betas", "eps")):
+            if value is None and name in OPAQUE_DEFAULTS:
+                arguments[ours] = False
+            elif not (value is None and ours not in ("lr", "betas", "eps")):
                 arguments[ours] = value
         elif name in IDLE:
             idle.append(name)

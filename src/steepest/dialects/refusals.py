@@ -28,13 +28,9 @@ ABROAD = {
     "mask": "takes some weights from the decay; use parameter groups",
     "weight_decay_mask": "takes some weights from the decay; use parameter groups",
     "nesterov": "is a form of this method that is not here",
-    "bias_correction": "is a form of this method that is not here",
     "bias_correction_mu": "is a form of this method that is not here",
     "bias_correction_nu": "is a form of this method that is not here",
-    "eps_in_sqrt": "is a form of this method that is not here",
-    "initial_scale": "starts the mean of squares, which is here only with eps inside the root",
     "eps_root": "is a constant inside the root, which this method does not have here",
-    "momentum": "is not here together with eps_in_sqrt=False",
     "zero_grad_after_step": "belongs to the training loop: zero the gradients there",
     "initial_velocity": "is what the velocity starts from; elsewhere it is 0",
     "ema": "keeps an average of the weights; the path of training is the same without it",
@@ -68,12 +64,12 @@ FOREIGN = {
         "Ftrl": "it follows the regularized leader, and its state is a sum of gradients",
         "LossScaleOptimizer": "it wraps another one; translate that one",
         "MultiOptimizer": "it wraps others; translate each by itself",
-        "ScheduleFreeAdamW": "its warm-up and its decay are its own, and under torch its mean comes a step too late; "
-        "without them it is schedulefree.AdamWScheduleFree",
-        **{
-            f"legacy.{name}": "where its epsilon stands depends on TensorFlow's kernel; name the class without legacy"
-            for name in ("Adadelta", "Adagrad", "Adamax", "Ftrl", "Nadam", "RMSprop")
-        },
+        "legacy.Adagrad": "write torch.optim.Adagrad with lr=1e-3, initial_accumulator_value=0.1 and eps=1e-7, whose "
+        "numbers it has",
+        "legacy.Ftrl": "it follows the regularized leader, and its state is a sum of gradients",
+        "legacy.Nadam": "write torch.optim.NAdam with lr=1e-3 and eps=1e-7, whose numbers it has",
+        "legacy.RMSprop": "with momentum write keras.optimizers.RMSprop, without it torch.optim.RMSprop with lr=1e-3, "
+        "alpha=0.9 and eps=1e-7, whose numbers it has",
     },
     "optax": {
         "adafactor": "its second moment is a product of row and column means",
@@ -88,7 +84,6 @@ FOREIGN = {
         "optimistic_adam": "its step extrapolates from the one before",
         "optimistic_adam_v2": "its step extrapolates from the one before",
         "polyak_sgd": "its rate follows the loss",
-        "rprop": "it applies each step one call late, with which torch.optim.Rprop does not agree",
         "signum": "it takes the sign of a mean; Lion with betas=(beta, beta) does the same",
         "sm3": "its second moment is the least of the maxima over rows and over columns",
         "contrib.schedule_free": "it wraps another one; write optax.contrib.schedule_free_sgd or schedule_free_adamw",

@@ -18,8 +18,9 @@ from steepest.dialects.libraries import (
 from steepest.dialects.notation import in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
 from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_recipe, tuples
-from steepest.dialects.refusals import BESIDE_THE_PATH
+from steepest.dialects.refusals import BESIDE_THE_PATH, OPAQUE_DEFAULTS
 from steepest.names import unknown
+from steepest.optim.options import SWITCHES
 from steepest.plain_math import plain
 from steepest.rules import Rule
 
@@ -200,9 +201,10 @@ def _rank(found: Candidate) -> tuple[Any, ...]:
 
 def _candidates(among: Sequence[Constructor], recipe: Recipe, source: Followed, to: str) -> Iterator[Candidate]:
     """Every line with one of these optimizers of the library that walks the same path."""
+    idle = 0 if source.numbers.get("momentum", 1.0) else 1  # a velocity that remembers nothing
     for constructor in among:
         for rule, flags in _forms(constructor):
-            if len(rule.slots) < len(source.rule.slots):
+            if len(rule.slots) < len(source.rule.slots) - idle:
                 continue
             for wrap in _wraps(source, to):
                 converted = convert(source.rule, wrap.numbers, rule)
@@ -297,7 +299,7 @@ def _line(
                 return None
             given |= {spoken[n]: x for n, x in pairs}
         elif name in spoken:
-            given[spoken[name]] = value
+            given[spoken[name]] = bool(value) if name in SWITCHES else value
         else:
             return None
     order = list(constructor.parameters)
@@ -308,6 +310,8 @@ def _line(
 
 def _unchanged(name: str, value: Any, defaults: Followed, constructor: Constructor) -> bool:
     """Whether the constructor does this without being told."""
+    if name in OPAQUE_DEFAULTS:
+        return bool(value) == OPAQUE_DEFAULTS[name]
     if isinstance(value, tuple):
         return value == tuple(defaults.numbers.get(n) for n in tuples(constructor.optimizer_class)[name])
     if isinstance(value, bool):

@@ -15,6 +15,7 @@ from steepest.rules.quasi_hyperbolic import MOMENTUM_MEAN, QHADAM
 from steepest.rules.quasi_hyperbolic import QHM as QHM_RULE
 from steepest.rules.schedule_free import (
     SCHEDULE_FREE_ADAMW,
+    SCHEDULE_FREE_ADAMW_EVEN,
     SCHEDULE_FREE_ADAMW_LATE,
     SCHEDULE_FREE_SGD,
     SCHEDULE_FREE_SGD_LATE,
@@ -235,7 +236,7 @@ class ScheduleFreeAdamW(Optimizer):
 
     While training the parameters hold the point of the gradient: call `eval()` before the model is judged or saved,
     `train()` before training goes on. No schedule is needed. Over `warmup_steps` the rate rises from
-    lr/`warmup_steps`, in "optax" from 0.
+    lr/`warmup_steps`, in "optax" from 0. "keras" weighs all steps alike, and its weight decay leaves z alone.
 
     >>> import torch
     >>> optimizer = ScheduleFreeAdamW(torch.nn.Linear(2, 1).parameters(), lr=2.5e-3)
@@ -245,6 +246,7 @@ class ScheduleFreeAdamW(Optimizer):
     forms = (
         form("paper", SCHEDULE_FREE_ADAMW),
         form("optax", SCHEDULE_FREE_ADAMW_LATE),
+        form("keras", SCHEDULE_FREE_ADAMW_EVEN),
     )
 
     def __init__(

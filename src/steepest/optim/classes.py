@@ -35,8 +35,10 @@ from steepest.rules.rmsprop import (
     RMSPROP_GRAVES_CENTERED,
     RMSPROP_INSIDE,
     RMSPROP_MOMENTUM,
+    RMSPROP_SWITCHED,
+    RMSPROP_SWITCHED_CENTERED,
 )
-from steepest.rules.rprop import RPROP
+from steepest.rules.rprop import RPROP, RPROP_LATE
 
 
 @completed
@@ -140,15 +142,17 @@ class Adagrad(Optimizer):
     ) -> None: ...
 
 
+OPTAX = {"alpha": 0.9, "momentum": 0.0}
+UNSWITCHED = {"nesterov": False, "bias_correction": False, "eps_in_sqrt": True}
 GRAVES = {"lr": 1e-4, "alpha": 0.95, "eps": 1e-4, "momentum": 0.9}
 
 
-def in_the_root(dialect: str, defaults: dict[str, float], decay: str | None = None) -> tuple[Form, ...]:
+def in_the_root(dialect: str, defaults: dict[str, float], decay: str | None = None, **flags: bool) -> tuple[Form, ...]:
     """RMSProp with δ inside the root and ε inside the velocity, under its flags."""
     return (
-        form(dialect, RMSPROP_INSIDE, defaults, decay, centered=False, momentum=False),
-        form(dialect, RMSPROP_GRAVES, defaults, decay, centered=False, momentum=True),
-        form(dialect, RMSPROP_GRAVES_CENTERED, defaults, decay, centered=True),
+        form(dialect, RMSPROP_INSIDE, defaults, decay, centered=False, momentum=False, **flags),
+        form(dialect, RMSPROP_GRAVES, defaults, decay, centered=False, momentum=True, **flags),
+        form(dialect, RMSPROP_GRAVES_CENTERED, defaults, decay, centered=True, **flags),
     )
 
 
@@ -160,8 +164,8 @@ class RMSprop(Optimizer):
     "torch"     δ outside the root; with momentum ε is outside the buffer
     "lecture"   as "torch" without momentum and not centered
     "keras"     δ inside the root, ε inside the velocity
-    "optax"     the same
-    "tf1"       the same, and r starts from 1
+    "optax"     the same; also `nesterov`, `bias_correction`, and with `eps_in_sqrt=False` δ outside the root
+    "tf1"       as "keras", and r starts from 1
     "paper"     the same as "keras", with Graves's numbers (Graves 2013)
     ==========  ==========================================================================
 
@@ -180,7 +184,9 @@ class RMSprop(Optimizer):
         form("torch", RMSPROP_CENTERED_MOMENTUM, centered=True, momentum=True),
         form("lecture", RMSPROP, centered=False, momentum=False),
         *in_the_root("keras", {"lr": 1e-3, "alpha": 0.9, "eps": 1e-7, "momentum": 0.0}, "decoupled"),
-        *in_the_root("optax", {"alpha": 0.9, "momentum": 0.0}),
+        *in_the_root("optax", OPTAX, None, **UNSWITCHED),
+        form("optax", RMSPROP_SWITCHED, OPTAX, centered=False),
+        form("optax", RMSPROP_SWITCHED_CENTERED, OPTAX, centered=True),
         *in_the_root("tf1", {"alpha": 0.9, "eps": 1e-10, "momentum": 0.0, "initial_scale": 1.0}),
         form("paper", RMSPROP_GRAVES, GRAVES, centered=False),
         form("paper", RMSPROP_GRAVES_CENTERED, GRAVES, centered=True),
@@ -201,6 +207,9 @@ class RMSprop(Optimizer):
         differentiable: bool = False,
         *,
         initial_scale: float = 0,
+        nesterov: bool = False,
+        bias_correction: bool = False,
+        eps_in_sqrt: bool | None = None,
         **shell: Unpack[Ours],
     ) -> None: ...
 
@@ -491,14 +500,15 @@ class ASGD(Optimizer):
 class Rprop(Optimizer):
     r"""Rprop: only the gradient's signs count; each weight's step grows while its sign stays (Riedmiller & Braun 1993).
 
-    `lr` is the first step's size. For whole batches: with noisy gradients the signs say little.
+    `lr` is the first step's size. For whole batches: with noisy gradients the signs say little. "optax" takes each step
+    one late, when the next gradient has not turned against it.
 
     >>> import torch
     >>> model = torch.nn.Linear(2, 1)
     >>> optimizer = Rprop(model.parameters(), lr=1e-3, step_sizes=(1e-6, 1.0))
     """
 
-    forms = (form("torch", RPROP),)
+    forms = (form("torch", RPROP), form("optax", RPROP_LATE))
 
     def __init__(
         self,

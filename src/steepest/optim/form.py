@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.names import unknown
+from steepest.optim.shell import FLAGS
 from steepest.rules import Hyperparameter, Rule, variant
 
 
@@ -12,7 +13,7 @@ from steepest.rules import Hyperparameter, Rule, variant
 class Form:
     """In this dialect, under these flags, the class follows this rule, whose defaults are the dialect's.
 
-    `flags` maps an argument to whether it is on; a number is on when it is not 0 (`momentum`).
+    `flags` maps an argument to whether it is on; a number is on when it is not 0 (`momentum`), and None is either.
     """
 
     dialect: str
@@ -38,8 +39,12 @@ def choose(forms: Sequence[Form], options: Mapping[str, Any]) -> Form:
     in_dialect = [f for f in forms if f.dialect == dialect]
     if not in_dialect:
         raise ValueError(unknown("dialect", str(dialect), dict.fromkeys(f.dialect for f in forms)))
+    named = {name for f in in_dialect for name in f.flags}
+    for name in dict.fromkeys(name for f in forms for name in f.flags if name in FLAGS and name not in named):
+        if options[name]:
+            raise ValueError(f"dialect {dialect!r} does not have {name}; leave it out or use another dialect")
     for candidate in in_dialect:
-        if all(bool(options[name]) == on for name, on in candidate.flags.items()):
+        if all(options[name] is None or bool(options[name]) == on for name, on in candidate.flags.items()):
             return candidate
     asked = ", ".join(f"{name}={options[name]!r}" for name in in_dialect[0].flags)
     allowed = "; or ".join(", ".join(f"{n} {'on' if on else 'off'}" for n, on in f.flags.items()) for f in in_dialect)

@@ -124,8 +124,7 @@ class Optimizer(torch.optim.Optimizer):
         check_flags(options)
         known = read_numbers(facts(self.forms), options)
         chosen = choose(self.forms, options)
-        if chosen.dialect != self.forms[0].dialect:
-            refuse_idle(chosen, self.forms, known)
+        refuse_idle(chosen, self.forms, known)
         if chosen.rule.decay == "independent":
             known["initial_lr"] = read_initial_rate(options)
         return chosen.rule, known

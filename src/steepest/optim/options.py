@@ -20,6 +20,8 @@ TOGETHER = {
     "ns_coefficients": ("ns_a", "ns_b", "ns_c"),
     "adjust_lr_fn": ("rms_rate",),
 }
+# flags, some of which are numbers to a rule
+SWITCHES = {*FLAGS, *FLAGS_OR_NONE}
 # arguments that are a number or a word for one
 WORDS = {"adjust_lr_fn": {None: 0.0, "original": 0.0, "match_rms_adamw": 0.2}}
 
@@ -48,8 +50,12 @@ ALIASES = {
 
 
 def read_numbers(known: Mapping[str, Hyperparameter], options: Mapping[str, Any]) -> dict[str, float]:
-    """The hyperparameters that the options give, each checked; `betas` is read as beta1 and beta2."""
+    """The hyperparameters that the options give, each checked; `betas` is read as beta1 and beta2, a flag as 0 or 1."""
     given = dict(options)
+    for name in SWITCHES.intersection(known, options):
+        on = given.pop(name)
+        if on is not None:  # else it is as the rule has it
+            given[name] = float(on)
     for argument, names in together(known, options).items():
         given |= zip(names, _as_many(argument, options[argument], names, known), strict=True)
     return {name: fact.check(given[name]) for name, fact in known.items() if name in given}
@@ -91,7 +97,7 @@ def check_flags(options: Mapping[str, Any]) -> None:
     """Refuses a flag that is neither True nor False (0 and 1 pass); `foreach` and `fused` may be None too."""
     for name in (*FLAGS, *FLAGS_OR_NONE):
         value = options.get(name, False)
-        is_flag = isinstance(value, int) and value in (0, 1)
+        is_flag = isinstance(value, (int, float)) and value in (0, 1)
         if not (is_flag or (value is None and name in FLAGS_OR_NONE)):
             raise NotANumber(f"Invalid {name} value: {value!r}; {name} must be True or False")
     if options.get("foreach") and options.get("fused"):
@@ -111,7 +117,7 @@ def filled(forms: Sequence[Form], options: Mapping[str, Any], given: Collection[
     if chosen.dialect == forms[0].dialect:  # whose defaults the signature has
         return dict(options)
     known, defaults = facts(forms), chosen.rule.defaults
-    own: dict[str, Any] = {name: defaults.get(name, 0.0) for name in known if name not in chosen.flags}
+    own: dict[str, Any] = {n: defaults.get(n, 0.0) for n in known if n not in chosen.flags and n not in SWITCHES}
     for argument, names in together(known, options).items():
         values = tuple(own.pop(name) for name in names)
         own[argument] = values[0] if argument in WORDS else values
@@ -119,9 +125,11 @@ def filled(forms: Sequence[Form], options: Mapping[str, Any], given: Collection[
 
 
 def refuse_idle(chosen: Form, forms: Sequence[Form], given: Mapping[str, float]) -> None:
-    """Refuses a number that its dialect does not use; where the class speaks torch's dialect, torch lets it pass."""
+    """Refuses a number that its dialect does not use; Muon's own has defaults of other dialects, which are let pass."""
     used = {name for f in forms if f.dialect == chosen.dialect for name in f.rule.defaults}
-    idle = [name for name, value in given.items() if value and name not in used]
+    if chosen.dialect == forms[0].dialect:
+        used |= {name for name, fact in facts(forms).items() if fact.default and name not in SWITCHES}
+    idle = [n for n, value in given.items() if n not in used and (value or n in FLAGS_OR_NONE)]
     if idle:
         raise ValueError(
             f"{idle[0]}={given[idle[0]]:g} has no place in {chosen.rule.title} as dialect {chosen.dialect!r} has it; "

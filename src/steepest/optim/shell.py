@@ -54,10 +54,12 @@ OWN_FLAGS = {
     "decoupled_weight_decay": "shrink θ beside the gradient, as AdamW does",
     "no_prox": "decoupled weight decay in the place of the paper's proximal step",
     "adamw": "follow AdamW: for a group of embeddings or the last layer",
+    "bias_correction": "correct the running means for their start",
     "capturable": "accepted and without effect",
 }
 FLAGS = (*OWN_FLAGS, *(name for name, argument in SHELL.items() if argument.type is bool))
 FLAGS_OR_NONE = {
     "foreach": "accepted and without effect: one implementation serves all",
     "fused": "True lets GradScaler leave the unscaling to the step; else without effect",
+    "eps_in_sqrt": "δ inside the root, or outside; None: as the dialect has it",
 }

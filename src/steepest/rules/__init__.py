@@ -52,11 +52,14 @@ from steepest.rules.rmsprop import (
     RMSPROP_GRAVES_CENTERED,
     RMSPROP_INSIDE,
     RMSPROP_MOMENTUM,
+    RMSPROP_SWITCHED,
+    RMSPROP_SWITCHED_CENTERED,
 )
-from steepest.rules.rprop import RPROP
+from steepest.rules.rprop import RPROP, RPROP_LATE
 from steepest.rules.rule import Constants, Hyperparameter, InvalidNumber, NotANumber, Rule, Slot, variant
 from steepest.rules.schedule_free import (
     SCHEDULE_FREE_ADAMW,
+    SCHEDULE_FREE_ADAMW_EVEN,
     SCHEDULE_FREE_ADAMW_LATE,
     SCHEDULE_FREE_SGD,
     SCHEDULE_FREE_SGD_LATE,
@@ -95,6 +98,8 @@ RULES: dict[str, Rule] = {
         RMSPROP_CENTERED_MOMENTUM,
         RMSPROP_GRAVES,
         RMSPROP_GRAVES_CENTERED,
+        RMSPROP_SWITCHED,
+        RMSPROP_SWITCHED_CENTERED,
         ADADELTA_PUBLISHED,
         AMSGRAD,
         AMSGRADW,
@@ -135,7 +140,9 @@ RULES: dict[str, Rule] = {
         RADAM_CORRECTED,
         RADAM_PUBLISHED,
         RPROP,
+        RPROP_LATE,
         SCHEDULE_FREE_ADAMW,
+        SCHEDULE_FREE_ADAMW_EVEN,
         SCHEDULE_FREE_ADAMW_LATE,
         SCHEDULE_FREE_SGD,
         SCHEDULE_FREE_SGD_LATE,

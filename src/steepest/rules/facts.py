@@ -15,6 +15,11 @@ def decay_rate(name: str, default: float, meaning: str, phrase: str = "") -> Hyp
     return Hyperparameter(name, default, meaning, high=1.0, phrase=phrase or f"{name} value")
 
 
+def share(name: str, default: float, meaning: str) -> Hyperparameter:
+    """How much of a term is there, from 0 (nothing) to 1 (all of it)."""
+    return Hyperparameter(name, default, meaning, high=1.0, below_high=False, phrase=f"{name} value")
+
+
 def small_constant(default: float, search: float | None = None) -> Hyperparameter:
     """δ, which keeps a quotient finite."""
     return Hyperparameter(

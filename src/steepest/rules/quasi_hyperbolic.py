@@ -9,18 +9,14 @@ from steepest.rules.facts import (
     SECOND_MOMENT,
     decay_rate,
     learning_rate,
+    share,
     small_constant,
     weight_decay,
 )
-from steepest.rules.rule import Hyperparameter, Rule, Slot
+from steepest.rules.rule import Rule, Slot
 from steepest.rules.verbs import sqrt
 
 GRADIENT_MEAN = Slot("momentum_buffer", "m", "running mean of the gradient")
-
-
-def share(name: str, default: float, meaning: str) -> Hyperparameter:
-    """ν: a share of the mean in the step, from 0 (the gradient alone) to 1 (the mean alone)."""
-    return Hyperparameter(name, default, meaning, high=1.0, below_high=False, phrase=f"{name} value")
 
 
 def prepare_mean(lr, momentum):

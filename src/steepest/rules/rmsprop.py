@@ -1,12 +1,12 @@
 """RMSProp: AdaGrad with a memory that fades. Centered, it divides by the deviation instead of the root mean square.
 
 torch's momentum gathers the scaled gradients and multiplies by ε afterwards; Graves (2013) has δ inside the root and ε
-inside the velocity.
+inside the velocity. optax has three switches beside, which are numbers from 0 to 1 here.
 """
 
 from dataclasses import replace
 
-from steepest.rules.facts import MOMENTUM, VELOCITY, decay_rate, learning_rate, small_constant, weight_decay
+from steepest.rules.facts import MOMENTUM, VELOCITY, decay_rate, learning_rate, share, small_constant, weight_decay
 from steepest.rules.rule import Hyperparameter, Rule, Slot
 from steepest.rules.verbs import sqrt
 
@@ -25,6 +25,11 @@ PLAIN = (
 )
 WITH_MOMENTUM = (*PLAIN, MOMENTUM)
 INITIAL_SCALE = Hyperparameter("initial_scale", 0.0, "what r starts from", phrase="initial_scale value")
+SWITCHES = (
+    share("nesterov", 0.0, "1 steps on to where the velocity leads"),
+    share("bias_correction", 0.0, "1 corrects the means for their start"),
+    share("eps_in_sqrt", 1.0, "1 has δ inside the root, 0 outside"),
+)
 
 
 def average(mean, x, rho, new):
@@ -37,6 +42,17 @@ def prepare(lr, alpha, eps):
 
 def prepare_momentum(lr, alpha, eps, momentum):
     return {**prepare(lr, alpha, eps), "alpha": momentum}
+
+
+def prepare_switched(t, lr, alpha, eps, momentum, nesterov, bias_correction, eps_in_sqrt):
+    return {
+        **prepare_momentum(lr, alpha, eps, momentum),
+        "correct": 1 / (1 - bias_correction * alpha**t),
+        "inside": eps_in_sqrt * eps,
+        "outside": (1 - eps_in_sqrt) * eps,
+        "of_velocity": 1 - nesterov + nesterov * momentum,
+        "of_step": nesterov * lr,
+    }
 
 
 def update(theta, g, r, rate, rho, new, delta):
@@ -79,6 +95,22 @@ def update_graves_centered(theta, g, r, m, v, rate, rho, new, delta, alpha):
     m = average(m, g, rho, new)
     v = alpha * v - rate * g / sqrt(r - m * m + delta)
     return theta + v, r, m, v
+
+
+def update_switched(theta, g, r, v, rate, rho, new, alpha, correct, inside, outside, of_velocity, of_step):
+    r = average(r, g * g, rho, new)
+    scaled = g / (sqrt(r * correct + inside) + outside)
+    v = alpha * v - rate * scaled
+    return theta + of_velocity * v - of_step * scaled, r, v
+
+
+def update_switched_centered(theta, g, r, m, v, rate, rho, new, alpha, correct, inside, outside, of_velocity, of_step):
+    r = average(r, g * g, rho, new)
+    m = average(m, g, rho, new)
+    mean = m * correct
+    scaled = g / (sqrt(r * correct - mean * mean + inside) + outside)
+    v = alpha * v - rate * scaled
+    return theta + of_velocity * v - of_step * scaled, r, m, v
 
 
 RMSPROP = Rule(
@@ -165,4 +197,38 @@ RMSPROP_GRAVES_CENTERED = Rule(
     equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
     r"v \leftarrow \alpha v - \epsilon \frac{g}{\sqrt{r - m^2 + \delta}},\quad \theta \leftarrow \theta + v",
     reference="Graves (2013), equations 38 to 41",
+)
+
+
+def switched(deviation: str) -> str:
+    """optax's lines; what stands under the root differs."""
+    return (
+        r"\hat{r} = r \text{ or } \frac{r}{1-\rho^t},\quad "
+        rf"d = \sqrt{{{deviation} + \delta}} \text{{ or }} \sqrt{{{deviation}}} + \delta,\quad "
+        r"v \leftarrow \alpha v - \epsilon \frac{g}{d},\quad "
+        r"\theta \leftarrow \theta + v \text{ or } \theta + \alpha v - \epsilon \frac{g}{d}"
+    )
+
+
+RMSPROP_SWITCHED = Rule(
+    name="rmsprop_switched",
+    title="RMSProp with optax's switches",
+    update=update_switched,
+    prepare=prepare_switched,
+    slots=(STARTED_MEAN_SQUARE, VELOCITY),
+    hyperparameters=(*WITH_MOMENTUM, INITIAL_SCALE, *SWITCHES),
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad " + switched(r"\hat{r}"),
+    reference="optax.rmsprop(nesterov=…, bias_correction=…, eps_in_sqrt=…)",
+)
+
+RMSPROP_SWITCHED_CENTERED = Rule(
+    name="rmsprop_switched_centered",
+    title="centered RMSProp with optax's switches",
+    update=update_switched_centered,
+    prepare=prepare_switched,
+    slots=(STARTED_BESIDE_MEAN, MEAN, VELOCITY),
+    hyperparameters=(*WITH_MOMENTUM, INITIAL_SCALE, *SWITCHES),
+    equation=r"r \leftarrow \rho r + (1-\rho) g^2,\quad m \leftarrow \rho m + (1-\rho) g,\quad "
+    r"\hat{m} = m \text{ or } \frac{m}{1-\rho^t},\quad " + switched(r"\hat{r} - \hat{m}^2"),
+    reference="optax.rmsprop(centered=True, nesterov=…, bias_correction=…, eps_in_sqrt=…)",
 )

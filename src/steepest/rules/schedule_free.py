@@ -1,7 +1,8 @@
 """Schedule-free learning: the mean x of the iterates z is the model; the gradient is taken between the two.
 
-θ is x. The weight of a step in the mean is the square of the largest rate so far. With warm-up, optax's steps are one
-behind their weights: the first has the rate 0.
+θ is x. The weight of a step in the mean is the square of the largest rate so far; Keras weighs all steps alike, and its
+weight decay shrinks the point of the gradient while z stays. With warm-up, optax's steps are one behind their weights:
+the first has the rate 0.
 """
 
 from steepest.rules.facts import BETA1, BETA2, MOMENTUM, SECOND_MOMENT, learning_rate, small_constant, weight_decay
@@ -57,6 +58,19 @@ def prepare_adamw_late(t, lr, beta1, beta2, eps, weight_decay, warmup_steps, wei
     return {**constants, "rate": warmed(lr, t - 1, warmup_steps)}
 
 
+def prepare_adamw_even(t, lr, beta1, beta2, eps, weight_decay, warmup_steps):
+    return {
+        "rate": warmed(lr, t, warmup_steps),
+        "beta": beta1,
+        "rho2": beta2,
+        "new2": 1 - beta2,
+        "correct2": 1 / (1 - beta2**t),
+        "delta": eps,
+        "shrink": lr * weight_decay / beta1 if beta1 else 0.0,  # at 0 the gradient is taken at z, which never shrinks
+        "share": 1 / t,
+    }
+
+
 def update_sgd(theta, g, z, rate, share):
     z = z - rate * g
     return theta + share * (z - theta), z
@@ -65,6 +79,13 @@ def update_sgd(theta, g, z, rate, share):
 def update_adamw(theta, g, z, r, rate, beta, rho2, new2, correct2, delta, decay, share):
     r = rho2 * r + new2 * g * g
     z = z - rate * (g / (sqrt(r * correct2) + delta) + decay * between(theta, z, beta))
+    return theta + share * (z - theta), z, r
+
+
+def update_adamw_even(theta, g, z, r, rate, beta, rho2, new2, correct2, delta, shrink, share):
+    theta = theta - shrink * between(theta, z, beta)
+    r = rho2 * r + new2 * g * g
+    z = z - rate * g / (sqrt(r * correct2) + delta)
     return theta + share * (z - theta), z, r
 
 
@@ -115,4 +136,20 @@ SCHEDULE_FREE_ADAMW_LATE = variant(
     title="schedule-free AdamW, its warm-up one step late",
     prepare=prepare_adamw_late,
     reference="optax.contrib.schedule_free_adamw; z moves by the rate of the step before",
+)
+
+SCHEDULE_FREE_ADAMW_EVEN = Rule(
+    name="schedule_free_adamw_even",
+    title="schedule-free AdamW, all steps weighed alike",
+    update=update_adamw_even,
+    prepare=prepare_adamw_even,
+    slots=(ITERATE, SECOND_MOMENT),
+    hyperparameters=SCHEDULE_FREE_ADAMW.hyperparameters,
+    equation=r"x \leftarrow x - \frac{\epsilon\lambda}{\rho_1} y,\quad "
+    r"r \leftarrow \rho_2 r + (1-\rho_2) g(y)^2,\quad "
+    r"z \leftarrow z - \epsilon \frac{g(y)}{\sqrt{\hat{r}} + \delta},\quad "
+    r"x \leftarrow (1-\tfrac{1}{t}) x + \tfrac{1}{t} z,\quad y = (1-\rho_1) z + \rho_1 x",
+    reference="keras.optimizers.ScheduleFreeAdamW",
+    gradient_point=between,
+    decay="own",
 )
