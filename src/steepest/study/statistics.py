@@ -134,11 +134,17 @@ def expected_best(values: Sequence[float]) -> list[float]:
     >>> expected_best([1.0, 0.5])
     [0.75, 1.0]
     """
-    ordered, size = sorted(values), len(values)
-    return [
-        math.fsum(math.comb(j - 1, n - 1) / math.comb(size, n) * ordered[j - 1] for j in range(n, size + 1))
-        for n in range(1, size + 1)
-    ]
+    ordered = sorted(values)
+    return [_best_of(ordered, n) for n in range(1, len(ordered) + 1)]
+
+
+def _best_of(ordered: Sequence[float], n: int) -> float:
+    """Over j downwards: the weight of the last is n/B, and that of j − 1 is (j − n)/(j − 1) of that of j."""
+    weight, parts = n / len(ordered), []
+    for j in range(len(ordered), n - 1, -1):
+        parts.append(weight * ordered[j - 1])
+        weight *= (j - n) / max(j - 1, 1)
+    return math.fsum(parts)
 
 
 def time_to_target(times: Sequence[float], values: Sequence[float], target: float, higher: bool = True) -> float:
