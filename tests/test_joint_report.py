@@ -104,7 +104,7 @@ def test_the_page_and_its_files(parent):
     assert 'href="race-easy/report.html"' in page.read_text(encoding="utf-8")
     assert {row["contender"] for row in rows_of(parent / "profile-by-step.csv")} == {"adam", "sgd", "gd"}
     assert float(rows_of(parent / "table.csv")[-1]["mean"]) == pytest.approx((0.25 + 0.625) / 2)
-    for name in ("profile-by-step", "standings"):
+    for name in ("profile-by-step", "profile-by-seconds", "standings"):
         assert (parent / f"{name}.svg").stat().st_size > 1000
         assert (parent / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
 

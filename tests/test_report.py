@@ -106,6 +106,8 @@ def test_files_hold_what_the_journal_holds(study):
     "name",
     [
         "training-by-pass",
+        "training-by-step",
+        "training-by-seconds",
         "validation-by-pass",
         "test-by-seed",
         "sensitivity-lr",

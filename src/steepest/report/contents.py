@@ -43,7 +43,7 @@ class Figure:
 
     @property
     def chart(self) -> Chart:
-        """The one shown first, and written to files."""
+        """The one shown first."""
         return next(iter(self.choices.values()))
 
     @property
@@ -91,6 +91,11 @@ class Report:
         return [figure for section in self.sections for figure in section.figures]
 
     @property
+    def charts(self) -> list[Chart]:
+        """The charts on the page, those that wait to be chosen among them."""
+        return [chart for figure in self.figures for chart in figure.choices.values()]
+
+    @property
     def pictures(self) -> list[Chart]:
-        """What is written to files: the first chart of each figure, and the race in one picture."""
-        return [*(figure.chart for figure in self.figures), *([self.race] if self.race else [])]
+        """What is written to files: each figure's charts, one for each axis, and the race in one picture."""
+        return [*self.charts, *([self.race] if self.race else [])]

@@ -70,10 +70,9 @@ def _css(theme: Theme) -> str:
 
 
 def _charts(report: Report) -> dict[str, Any]:
-    charts = [chart for figure in report.figures for chart in figure.choices.values()]
     return {
-        "specs": {chart.name: _with_names(chart) for chart in charts},
-        "data": {name: _short(rows) for chart in charts for name, rows in chart.data.items()},
+        "specs": {chart.name: _with_names(chart) for chart in report.charts},
+        "data": {name: _short(rows) for chart in report.charts for name, rows in chart.data.items()},
         "themes": {"light": config(LIGHT), "dark": config(DARK)},
     }
 
