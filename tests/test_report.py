@@ -323,3 +323,21 @@ def test_the_method_says_which_runs_trained_together_and_why_others_did_not(tmp_
             "30 of 40 runs trained together, up to 20 in a stack: small model. By itself, 1 run of adam: it hesitates. "
         )
     )
+
+
+def test_a_line_shows_where_0_is(study):
+    """Who touches it is not separated from the best."""
+    drawing = ElementTree.parse(study[0] / "separation.svg").getroot()
+    [line] = [
+        each for each in drawing.iter() if "mark-rule" in each.get("class", "") and "layer_0" in each.get("class")
+    ]
+    [drawn] = line
+    assert float(drawn.get("y2")) != 0
+    assert drawn.get("stroke-dasharray")
+
+
+def test_diverged_runs_of_one_value_do_not_hide_each_other(tmp_path):
+    runs = [tuned(who, place, 0.9, diverged=place == 2) for who in ("sgd", "sgd-linear") for place in range(3)]
+    crosses = charts(page_of(journal(tmp_path, ("sgd", "sgd-linear"), runs)))["data"]["sensitivity-lr-diverged"]
+    assert len({row["value"] for row in crosses}) == 1
+    assert len({row["y"] for row in crosses}) == 2

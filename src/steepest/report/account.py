@@ -59,8 +59,8 @@ def result_table(study: View, contenders: Sequence[str], about: str = "") -> Tab
         metric.head("test"),
         metric.head("validation"),
         "Training loss",
-        "Chosen rate ε",
-        "Decades within 1 %",
+        "Chosen rate\u00a0ε",
+        "Decades within 1\u00a0%",
         "Time per step (ms)",
         "Diverged runs",
     )

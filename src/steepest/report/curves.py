@@ -25,6 +25,7 @@ from steepest.report.chart import (
     shape,
 )
 from steepest.report.data import Row
+from steepest.report.looks import LABEL_LIMIT
 from steepest.report.metric import Metric
 
 LABEL_GAP = 15
@@ -50,6 +51,11 @@ class Curves:
     def ys(self) -> list[float]:
         """All heights drawn."""
         return [row[key] for row in self.rows for key in ("y_low", "y_high")]
+
+    @property
+    def height(self) -> int:
+        """Of the chart, in pixels: the names of all have room beside it."""
+        return max(HEIGHT, LABEL_GAP * len(self.contenders))
 
     @property
     def y(self) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def drawn(name: str, curves: Curves, x: str) -> Chart:
     if x == "pass":
         data[f"{curves.data}-labels"] = _labels(curves)
         layers += _names(f"{curves.data}-labels", curves)
-    return Chart(name, finished(alt.layer(*layers), height=HEIGHT, labels=x == "pass", titled=True), data)
+    return Chart(name, finished(alt.layer(*layers), height=curves.height, labels=x == "pass", titled=True), data)
 
 
 def _points(base: alt.Chart, curves: Curves, x: str) -> alt.Chart:
@@ -139,15 +145,15 @@ def _labels(curves: Curves) -> list[Row]:
 
     def pixel(y: float) -> float:
         if curves.metric:
-            return HEIGHT * curves.metric.share_of(y, curves.ys)
-        return HEIGHT * math.log(high / y) / math.log(high / low)
+            return curves.height * curves.metric.share_of(y, curves.ys)
+        return curves.height * math.log(high / y) / math.log(high / low)
 
     def value(pixels: float) -> float:
-        share = pixels / HEIGHT
+        share = pixels / curves.height
         return curves.metric.height_at(share, curves.ys) if curves.metric else high * (low / high) ** share
 
     ends = sorted(last.values(), key=lambda row: pixel(row["y"]))
-    places = kept_apart([pixel(row["y"]) for row in ends], LABEL_GAP, HEIGHT)
+    places = kept_apart([pixel(row["y"]) for row in ends], LABEL_GAP, curves.height)
     return [
         {"contender": row["contender"], "y": row["y"], "label_y": value(place)}
         for row, place in zip(ends, places, strict=True)
@@ -184,7 +190,7 @@ def _names(data: str, curves: Curves) -> list[alt.Chart]:
     symbol = at_label.mark_point(filled=True, size=55, xOffset=20, aria=False).encode(
         color=colored, shape=shape(curves.contenders), opacity=lit(1.0)
     )
-    text = at_label.mark_text(align="left", baseline="middle", xOffset=29, aria=False).encode(
+    text = at_label.mark_text(align="left", baseline="middle", xOffset=29, limit=LABEL_LIMIT, aria=False).encode(
         text="contender:N", opacity=lit(1.0, 0.25)
     )
     return [leader, symbol, text]

@@ -57,6 +57,7 @@ SHAPES = (
     "triangle-right",
     "triangle-left",
 )
+LABEL_LIMIT = 200  # pixels of a contender's name beside a chart
 FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
 FONT_OF_FILES = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
@@ -85,7 +86,7 @@ def config(theme: Theme, font: str = FONT) -> dict[str, Any]:
             "labelSeparation": 4,
             "labelPadding": 6,
         },
-        "axisY": {"domain": False, "ticks": False},
+        "axisY": {"domain": False, "ticks": False, "labelLimit": LABEL_LIMIT},
         "axisX": {"grid": False},
         "title": {
             "color": theme.ink,
@@ -98,4 +99,5 @@ def config(theme: Theme, font: str = FONT) -> dict[str, Any]:
         "view": {"stroke": None},
         "range": {"category": list(theme.series)},
         "text": {"color": theme.ink, "fontSize": 12},
+        "rule": {"color": theme.quiet},
     }

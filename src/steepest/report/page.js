@@ -6,8 +6,10 @@
   const drawn = new Map();
   const pinned = new Set();
 
+  // On a phone a contender's name leaves room for the chart.
+  const fitted = ({ axisY, ...config }) => ({ ...config, axisY: wide.matches ? axisY : { ...axisY, labelLimit: 90 } });
   const options = (scheme) => ({
-    config: themes[scheme], renderer: "svg", actions: false, ast: true, tooltip: { theme: scheme },
+    config: fitted(themes[scheme]), renderer: "svg", actions: false, ast: true, tooltip: { theme: scheme },
   });
 
   function specification(name) {

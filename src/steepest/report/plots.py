@@ -1,6 +1,7 @@
 """The other charts: test accuracies, sensitivity, time per step, and the race in one picture."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 from typing import Any
@@ -31,6 +32,7 @@ from steepest.report.metric import Metric
 
 LOW = 230
 FAR = 10.0
+CROSS_GAP = 11
 ROW_HEIGHT = 30
 TIME = "Time per step (ms, log scale)"
 
@@ -58,9 +60,20 @@ def sensitivity(name: str, rows: Sequence[Row], contenders: Sequence[str], x_tit
     data = {name: good}
     if lost:
         layers.append(crosses(f"{name}-diverged", "value", scale, contenders))
-        data[f"{name}-diverged"] = [{**row, "y": metric.worst(ys)} for row in lost]
+        data[f"{name}-diverged"] = stacked(lost, metric, ys)
     height = HEIGHT if len({row["contender"] for row in rows}) > 2 else LOW
     return Chart(name, finished(alt.layer(*layers), height=height, titled=True), data)
+
+
+def stacked(lost: Sequence[Row], metric: Metric, heights: Sequence[float]) -> list[Row]:
+    """Diverged runs at the bottom of the chart, those of one value above each other."""
+    places: Counter[float] = Counter()
+    rows = []
+    for row in lost:
+        value = round(math.log10(row["value"]), 1)
+        rows.append({**row, "y": metric.height_at(max(0.0, 1 - CROSS_GAP * places[value] / HEIGHT), heights)})
+        places[value] += 1
+    return rows
 
 
 def _tried(metric: Metric) -> list[alt.Tooltip]:
@@ -182,7 +195,8 @@ def intervals(
         _figures_at_the_right(base),
     ]
     if origin:
-        layers.insert(0, base.mark_rule(strokeWidth=1.2, strokeDash=[3, 3], aria=False).encode(x=alt.XDatum(0)))
+        once = alt.Chart(alt.NamedData(name)).transform_aggregate(n="count()")
+        layers.insert(0, once.mark_rule(strokeWidth=1.2, strokeDash=[3, 3], aria=False).encode(x=alt.XDatum(0)))
     return Chart(name, finished(alt.layer(*layers), height=_height(rows)), {name: list(rows)})
 
 
@@ -242,7 +256,7 @@ def targets(name: str, rows: Sequence[Row], contenders: Sequence[str], x: str) -
 
 
 def _rows_of(order: Sequence[str]) -> alt.Y:
-    axis = alt.Axis(labelFontSize=13, labelLimit=140, labelPadding=8, grid=True, gridDash=[1, 3])
+    axis = alt.Axis(labelFontSize=13, labelPadding=8, grid=True, gridDash=[1, 3])
     return alt.Y("contender:N", title=None, scale=alt.Scale(domain=list(order)), axis=axis)
 
 
@@ -258,18 +272,19 @@ def _height(rows: Sequence[Any]) -> int:
 
 def race(training: Chart, results: Chart, title: str, subtitle: str) -> Chart:
     """The race in one picture: training curves on the left, test accuracies on the right."""
+    height = max(training.spec["height"], results.spec["height"])
     spec = {
         "$schema": training.spec["$schema"],
         "title": {"text": title, "subtitle": subtitle, "fontSize": 20, "subtitleFontSize": 13, "offset": 30},
         "params": merged(results.spec["params"], training.spec["params"]),
-        "hconcat": [_panel(training, 540), _panel(results, 280)],
+        "hconcat": [_panel(training, 540, height), _panel(results, 280, height)],
         "spacing": 36,
         "padding": {"left": 20, "top": 20, "bottom": 16, "right": 20},
     }
     return Chart("race", spec, {**training.data, **results.data})
 
 
-def _panel(chart: Chart, width: int) -> dict[str, Any]:
+def _panel(chart: Chart, width: int, height: int) -> dict[str, Any]:
     """A chart's specification as a part of a larger one, whose parameters it shares."""
     shared = ("$schema", "config", "params", "padding", "autosize")
-    return {key: value for key, value in chart.spec.items() if key not in shared} | {"width": width, "height": HEIGHT}
+    return {key: value for key, value in chart.spec.items() if key not in shared} | {"width": width, "height": height}

@@ -5,6 +5,7 @@ The command line, the report and notebooks all say what `verdict` says.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 
 from steepest.report import data, words
 from steepest.report.metric import Metric, metric
@@ -67,6 +68,8 @@ def _standing(tested: Sequence[Row], found: Sequence[Difference], measured: Metr
     if len(top) <= FEW_TOGETHER and _alike(top, beaten, wins):
         mean = f"The highest mean is that of {best.name}, {reached} ({over})."
         return (_together(top, beaten, wins), mean, few)
+    if not beaten and wins.level(row.name for row in tested):
+        return (f"All {_count(len(tested))} contenders have the same mean, {reached} ({over}).", few)
     first = f"{at(best)} is first with {reached} ({over}){'; it ' + _losers([best], beaten, wins) if beaten else ''}."
     return (first, *_not_separated(best, top[1:], beaten, wins, measured), few)
 
@@ -105,6 +108,10 @@ class _Wins:
         pair = self.of.get((first, second))
         return pair is not None and pair.separated and pair.mean > 0
 
+    def level(self, names: Iterable[str]) -> bool:
+        """Whether all of them have the same mean."""
+        return not any(self.of[pair].mean for pair in combinations(names, 2))
+
     def by(self, winners: Iterable[str], losers: Iterable[str]) -> tuple[float, float]:
         """The least and the most by which any of the ones may beat any of the others."""
         losers = list(losers)
@@ -123,9 +130,13 @@ def points(low: float, high: float, shares: bool = True) -> str:
     ('0.4 to 0.7 points', '0.02 to 0.04 points', '38 to 41 points', '0.20 points')
     >>> points(0.5, 1.25, shares=False)
     '0.5 to 1.2'
+    >>> points(6.6e9, 1.34e10, shares=False), points(0.0, 0.0)
+    ('6.6e9 to 1.34e10', '0 points')
     """
     factor, unit = (100, " points") if shares else (1, "")
     low, high = factor * low, factor * high
+    if not high or "e" in words.number(high):
+        return " to ".join(dict.fromkeys(map(words.number, (low, high)))) + unit
     alike = high - low <= 1e-6 * abs(high)
     digits = 2 if alike else max(0, -math.floor(math.log10(high - low)))
     while low and not float(f"{low:.{digits}f}") and digits < 6:

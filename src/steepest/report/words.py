@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TypeGuard
 
 NOTHING = "—"
+NAMED = 12
 LETTERS = {"lr": "ε", "eps": "δ", "momentum": "α", "rho": "ρ"}
 HYPERPARAMETERS = {"lr": "learning rate ε", "eps": "small constant δ"}
 
@@ -73,9 +74,13 @@ def number_sd(mean: float | None, sd: float | None) -> str:
 
     >>> number_sd(0.031234, 0.00114), number_sd(0.5, 0.0), number_sd(12.3, None), number_sd(0.5, 0.00021)
     ('0.0312 ± 0.0011', '0.500', '12.3', '0.5000 ± 0.0002')
+    >>> number_sd(-6.8e-14, 1.58e-15), number_sd(9.32e11, 1.58e9)
+    ('-6.8e-14 ± 1.6e-15', '9.32e11 ± 1.6e9')
     """
     if not (_known(mean) and _known(sd) and mean and sd):
         return number(mean)
+    if "e" in number(mean):
+        return f"{number(mean)} ± {number(sd, 2)}"
     decimals = max(2 - math.floor(math.log10(abs(mean))), -math.floor(math.log10(sd)), 0)
     return f"{mean:.{decimals}f} ± {sd:.{decimals}f}"
 
@@ -97,11 +102,15 @@ def _known(value: float | None) -> TypeGuard[float]:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in a sentence.
+    """Names in a sentence; of very many the first, and how many more there are.
 
     >>> listed(["adam"]), listed(["adam", "sgd"]), listed(["adam", "sgd", "gd"])
     ('adam', 'adam and sgd', 'adam, sgd and gd')
+    >>> listed([f"c{i}" for i in range(40)])
+    'c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 and 29 more'
     """
+    if len(names) > NAMED:
+        names = [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
