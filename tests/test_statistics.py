@@ -88,6 +88,19 @@ def test_a_pair_that_alone_would_be_separated_is_not_among_many():
     assert not differences(among)[0].separated
 
 
+def test_after_one_pair_that_stands_no_other_is_separated():
+    """Ascending, p is 0.018, 0.024 and 0.384. 0.018 stands at 0.05/3; so 0.024 does, though it is below 0.05/2."""
+    found = differences(
+        {
+            "a": seeds([-0.8, -1.6, -1.2, -0.2, -2.7, 2.1]),
+            "b": seeds([0.8, 1.4, 0.8, 1.7, 0.5, 1.6]),
+            "c": seeds([1.6, 1.5, 0.4, 2.1, 1.0, 1.3]),
+        }
+    )
+    assert sorted(round(each.p, 3) for each in found) == [0.054, 0.054, 0.384]
+    assert not any(each.separated for each in found)
+
+
 def test_values_that_never_differ():
     same, ahead = seeds([0.5, 0.6, 0.7]), seeds([0.75, 0.85, 0.95])
     [equal] = differences({"a": same, "b": dict(same)})

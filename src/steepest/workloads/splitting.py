@@ -97,9 +97,10 @@ def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
         targets.append(y)
         size += x.nbytes + y.nbytes
         if size > limit:
+            part = f"torch.utils.data.Subset(dataset, range({len(inputs) // 2}))"
             raise ValueError(
                 f"{about} is read into memory as a whole, and {len(inputs)} examples already take half of it "
-                f"({size / 2**30:.3g} GiB); race on a part, such as torch.utils.data.Subset(dataset, range(10_000))"
+                f"({size / 2**30:.3g} GiB); race on a part, such as {part}"
             )
     if not inputs:
         raise ValueError(f"{about} has no examples")
