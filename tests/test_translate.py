@@ -240,8 +240,6 @@ def test_conversions_that_are_known(call, to, line, holds):
         ("keras.optimizers.Adam(0.1, loss_scale_factor=8.0)", "torch", "loss_scale_factor"),
         ("keras.optimizers.SGD(0.1, gradient_accumulation_steps=4)", "torch", "gradient_accumulation_steps"),
         ("keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=9)", "torch", "ema_overwrite_frequency"),
-        ("keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 9))", "torch", "is a schedule"),
-        ("optax.adam(optax.cosine_decay_schedule(0.1, 9))", "torch", "is a schedule"),
         ("optax.adamw(0.1, mask=True)", "torch", "mask"),
         ("torch.optim.SGD(p, 0.1, maximize=True)", "keras", "maximize"),
     ],

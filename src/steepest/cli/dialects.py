@@ -60,4 +60,4 @@ def translate(
         return
     out = console()
     for line in found.lines():
-        out.print(line, soft_wrap=True, style=None if line in (found.line, found.steepest) else "dim")
+        out.print(line, soft_wrap=True, style=None if line in found.code else "dim")

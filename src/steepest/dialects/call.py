@@ -42,11 +42,6 @@ class Expression:
     text: str
 
     @property
-    def is_schedule(self) -> bool:
-        """Whether a library's name says that this is a learning-rate schedule."""
-        return bool(re.match(r"[\w.]*schedule[\w.]*\(", self.text, re.IGNORECASE))
-
-    @property
     def is_parameters(self) -> bool:
         """Whether this can be a model's parameters: a name, a method of one, or those that pass a filter; no groups."""
         return bool(re.fullmatch(r"[^\W\d][\w.]*(\(\))?|list\([\w.]+\(\)\)|filter\(.*\)", self.text))

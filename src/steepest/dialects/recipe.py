@@ -10,7 +10,9 @@ import torch
 from steepest import optim
 from steepest.dialects.call import Call, Expression, read_call
 from steepest.dialects.libraries import Constructor, find, meant
+from steepest.dialects.rates import Course
 from steepest.dialects.refusals import ABROAD, IDLE, OPAQUE_DEFAULTS
+from steepest.dialects.schedules import kind, read_schedule, read_scheduler
 from steepest.dialects.script import read_script
 from steepest.names import unknown
 from steepest.optim.form import facts
@@ -28,6 +30,7 @@ class Followed:
     rule: Rule
     numbers: dict[str, float]
     beside: dict[str, Any]
+    schedule: str | None = None  # what to write in the place of the rate
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Recipe:
     abroad       what was given and has no counterpart here, with what it does
     idle         what was given and changes no number
     parameters   the model's parameters, as they were written
+    course       how the rate changes, where it does
     """
 
     constructor: Constructor
@@ -46,6 +50,7 @@ class Recipe:
     abroad: dict[str, str]
     idle: tuple[str, ...]
     parameters: str
+    course: Course | None = None
 
     @property
     def followed(self) -> Followed:
@@ -76,10 +81,32 @@ def _asked(optimizer_class: type[optim.Optimizer], arguments: Mapping[str, Any])
 
 def read_recipe(text: str, library: str | None = None) -> Recipe:
     """The recipe of a line of code; `library` where its name does not say it. optax.chain is read where it can be."""
-    call = read_script(text)
+    return _recipe(read_script(text), library)
+
+
+def _recipe(call: Call, library: str | None) -> Recipe:
     if call.name == "optax.chain":
         return _unchained(call)
+    if kind(call.name) == "torch":
+        return _scheduled(call, library)
+    if kind(call.name):
+        raise ValueError(f"{call.name} is a schedule; give the optimizer's call with it, as its learning_rate")
     return understand(call, find(call.name, library))
+
+
+def _scheduled(scheduler: Call, library: str | None) -> Recipe:
+    """An optimizer of torch's kind whose rate a scheduler changes."""
+    optimizer = [*scheduler.positional[:1], scheduler.keywords.get("optimizer")][0]
+    try:
+        inner = read_call(optimizer.text if isinstance(optimizer, Expression) else "")
+    except ValueError:
+        raise ValueError(f"{scheduler.name} changes an optimizer's rate; give the optimizer's line above it") from None
+    recipe = _recipe(inner, library)
+    if recipe.course or "params" not in recipe.constructor.parameters:
+        raise ValueError(f"{scheduler.name} takes an optimizer of torch's kind; {recipe.constructor.shown} is none")
+    _refuse_schedule(recipe.constructor)
+    course = read_scheduler(scheduler, recipe.followed.numbers["lr"])
+    return replace(recipe, course=course)
 
 
 def _unchained(chain: Call) -> Recipe:
@@ -130,17 +157,19 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
     given, parameters = _bound(call, constructor)
     constructor = meant(constructor, given)
     arguments: dict[str, Any] = {"dialect": constructor.dialect, **constructor.fixed}
-    abroad, idle = {}, []
+    abroad, idle, course = {}, [], None
     for name, value in given.items():
         if name in constructor.says:
             continue
         ours = constructor.parameters[name]
         if isinstance(value, Expression):
-            if not (value.is_schedule and ours == "lr"):
+            course = read_schedule(value.text) if ours == "lr" else None
+            if not course:
                 raise ValueError(
                     f"{name}={value.text[:60]} of {constructor.shown} is no constant; write its value in its place"
                 )
-            abroad[name] = "is a schedule: translate with its first rate, and give the schedule to a scheduler"
+            arguments[ours] = course.largest
+            course = None if course.is_constant else course
         elif ours:
             if value is None and name in OPAQUE_DEFAULTS:
                 arguments[ours] = False
@@ -157,8 +186,10 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
         idle.append("ema_momentum")
         del abroad["ema_momentum"]
     _refuse_ascent(constructor, given)
+    if course:
+        _refuse_schedule(constructor)
     arguments = _filled(constructor, arguments)
-    return Recipe(constructor, arguments, abroad, tuple(idle), parameters)
+    return Recipe(constructor, arguments, abroad, tuple(idle), parameters, course)
 
 
 def _idle(name: str, value: Any) -> bool:
@@ -193,6 +224,13 @@ def _bound(call: Call, constructor: Constructor) -> tuple[dict[str, Any], str]:
     if missing := [name for name in constructor.required if name not in given]:
         raise ValueError(f"{constructor.shown} needs {', '.join(missing)}")
     return given, parameters
+
+
+def _refuse_schedule(constructor: Constructor) -> None:
+    if constructor.method == "Rprop":
+        raise ValueError(f"{constructor.shown} has its rate in the first step alone, and no schedule; give a number")
+    if constructor.method.startswith("ScheduleFree"):
+        raise ValueError(f"{constructor.shown} averages by its rate, and a schedule of it is not read; give a number")
 
 
 def _refuse_ascent(constructor: Constructor, given: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from steepest.dialects.call import Call, assigned, call_of, called, dotted, parsed, refused, short
 from steepest.dialects.libraries import is_of_a_library
+from steepest.dialects.schedules import kind
 
 MOST = 2000  # nodes of one value, in which others may stand many times
 
@@ -45,10 +46,14 @@ def _one_call(source: str, body: list[ast.stmt]) -> Call:
     return call_of(source, left[0] if left else assigned(body[0]) or body[0])
 
 
+def _is_known(name: str) -> bool:
+    return is_of_a_library(name) or kind(name) is not None
+
+
 def _calls(value: ast.AST | None) -> Iterator[ast.Call]:
     """The calls of a library in a value: itself, or what it is given, as in `model.compile(optimizer=...)`."""
     if isinstance(value, ast.Call) and (name := called(value)):
-        if is_of_a_library(name):
+        if _is_known(name):
             yield value
             return
         for argument in (*value.args, *(keyword.value for keyword in value.keywords)):
@@ -96,7 +101,7 @@ def _names_assigned(statement: ast.Assign | ast.AnnAssign | ast.Expr) -> Iterato
 
 def _is_data(value: ast.expr) -> bool:
     if isinstance(value, ast.Call):
-        return is_of_a_library(called(value) or "")
+        return _is_known(called(value) or "")
     return not any(isinstance(each, ast.Name | ast.Call | ast.Lambda) for each in ast.walk(value))
 
 

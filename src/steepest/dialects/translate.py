@@ -17,8 +17,10 @@ from steepest.dialects.libraries import (
 )
 from steepest.dialects.notation import in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
+from steepest.dialects.rates import Course
 from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_recipe, tuples
 from steepest.dialects.refusals import BESIDE_THE_PATH, OPAQUE_DEFAULTS
+from steepest.dialects.schedules import write_schedule, write_scheduler
 from steepest.names import unknown
 from steepest.optim.options import SWITCHES
 from steepest.plain_math import plain
@@ -49,6 +51,7 @@ class Translation:
     holds     "always"; "constant": exact only while the rate is constant; None without a line
     settings  which constants took other values on the way
     steepest  the line of `steepest.optim` that does the same; None when there is none either
+    scheduler the scheduler that changes the rate of a line of torch or steepest.optim; None where it is constant
     reasons   what cannot be said in the library
     notes     what else to know: arguments without effect, the point that the parameters hold
     unread    whether the library has such an optimizer, of which nothing is known here but its numbers
@@ -62,6 +65,7 @@ class Translation:
     steepest: str | None
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
+    scheduler: str | None = None
     unread: bool = False
 
     def json(self) -> dict[str, Any]:
@@ -75,6 +79,7 @@ class Translation:
             "steepest": self.steepest,
             "reasons": list(self.reasons),
             "notes": list(self.notes),
+            "scheduler": self.scheduler,
             "unread": self.unread,
         }
 
@@ -83,8 +88,10 @@ class Translation:
 
     def lines(self) -> Iterator[str]:
         """The answer for people, line by line."""
+        scheduler = [self.scheduler] if self.scheduler else []
         if self.line:
             yield self.line
+            yield from scheduler if self.to in ("torch", "steepest") else []
             if self.settings:
                 yield f"  with {', '.join(self.settings)}"
             if self.holds == CONSTANT:
@@ -97,12 +104,17 @@ class Translation:
         if self.steepest and self.steepest != self.line and self.holds != ALWAYS:
             yield "Exact under every schedule:" if self.line else "Exact:"
             yield self.steepest
+            yield from scheduler
         yield from (f"  note: {note}" for note in self.notes)
 
+    @property
+    def code(self) -> tuple[str, ...]:
+        """Those of the lines that are code."""
+        return tuple(text for text in (self.line, self.scheduler, self.steepest) if text)
+
     def _repr_markdown_(self) -> str:
-        code = [text for text in (self.line, self.steepest) if text]
         return "\n\n".join(
-            f"`{line}`" if line in code else line.strip().replace("*", r"\*").replace("_", r"\_")
+            f"`{line}`" if line in self.code else line.strip().replace("*", r"\*").replace("_", r"\_")
             for line in self.lines()
         )
 
@@ -132,8 +144,13 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
     notes = [f"{name} changes no number" for name in recipe.idle]
     notes += [f"{name} is left out: it {recipe.abroad[name]}" for name in beside]
     lost = _lost(recipe, to)
+    scheduler = None
+    if recipe.course:
+        scheduler = write_scheduler(recipe.course, source.numbers["lr"])
+        source, said = _with_schedule(source, recipe.course, scheduler, to)
+        notes += said
     own = None if len(recipe.abroad) > len(beside) else _ours(recipe)
-    answer = Translation(" ".join(text.split()), to, None, None, (), own, tuple(lost), tuple(notes))
+    answer = Translation(" ".join(text.split()), to, None, None, (), own, tuple(lost), tuple(notes), scheduler)
     if lost:
         return answer
     if to == "steepest":
@@ -145,6 +162,19 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
     if source.rule.evaluation_point or source.rule.gradient_point:
         notes.append("the parameters hold the point of the gradient; what eval() shows has no counterpart")
     return replace(answer, line=found.line, holds=found.holds, settings=found.settings, notes=tuple(notes))
+
+
+def _with_schedule(source: Followed, course: Course, scheduler: str, to: str) -> tuple[Followed, list[str]]:
+    """What stands in the place of the rate in the target library, and what to know about it."""
+    stepping = "scheduler.step() comes after each optimizer.step()"
+    notes = [stepping, "the line needs: import math"] if "math." in scheduler else [stepping]
+    if to in ("torch", "steepest"):
+        return source, notes
+    settled, until = course.settled
+    if text := write_schedule(settled, to):
+        until_then = f"the rates are the same up to step {until}; then torch's rise again, and these stay"
+        return replace(source, schedule=text), [until_then] if until else []
+    return source, notes
 
 
 def _ours(recipe: Recipe) -> str:
@@ -168,6 +198,9 @@ def _lost(recipe: Recipe, to: str) -> list[str]:
     if recipe.arguments.get("clip_norm") and to == "torch":
         lost.append("clip_norm: torch clips outside the optimizer, by torch.nn.utils.clip_grad_norm_ before step(), "
                     "and divides by the norm + 1e-6")  # fmt: skip
+    if recipe.course and to in ("keras", "optax") and not write_schedule(recipe.course.settled[0], to):
+        own = "a subclass of LearningRateSchedule" if to == "keras" else "a function of the step"
+        lost.append(f"the schedule: {to} has none with these rates; {own} has")
     if recipe.arguments.get("maximize") and to == "keras":
         lost.append("maximize: keras only descends; give it the loss with its sign changed")
     return lost
@@ -211,6 +244,8 @@ def _candidates(among: Sequence[Constructor], recipe: Recipe, source: Followed, 
                 line = converted and _line(constructor, recipe.parameters, flags, converted.numbers, rule, source)
                 if converted and line:
                     holds = CONSTANT if CONSTANT in (converted.holds, wrap.holds) else ALWAYS
+                    if recipe.course and holds == CONSTANT:
+                        continue
                     whole = wrap.around(line)
                     kin = constructor.method == recipe.constructor.method
                     yield Candidate(whole, holds, converted.settings, 1 + len(wrap.before + wrap.after), kin)
@@ -304,8 +339,16 @@ def _line(
             return None
     order = list(constructor.parameters)
     given = dict(sorted(given.items(), key=lambda item: order.index(item[0])))
+    if source.schedule:
+        given[spoken["lr"]] = _Code(source.schedule)
     first = parameters if "params" in constructor.parameters else ""
     return f"{WRITTEN[constructor.library]}{constructor.name}({', '.join(filter(None, (first, _written(given))))})"
+
+
+class _Code(str):
+    """Text that is written as it is."""
+
+    __repr__ = str.__str__
 
 
 def _unchanged(name: str, value: Any, defaults: Followed, constructor: Constructor) -> bool:
@@ -329,6 +372,8 @@ def _reason(recipe: Recipe, source: Followed, to: str) -> str:
         return f"{rivals[0].shown} has no {source.rule.title}"
     judged = [(c, rule, judge(source.rule, source.numbers, rule)) for c, rule in forms]
     constructor, rule, verdict = min(judged, key=lambda j: (j[2].holds is None, len(j[2].only_where)))
+    if verdict.holds == CONSTANT and not verdict.only_where and recipe.course:
+        return f"{constructor.shown} agrees only while the rate is constant; under a schedule the two differ"
     if verdict.holds and not verdict.only_where:
         return f"{constructor.shown} has no argument for {', '.join(_unsayable(constructor, source))}"
     terms = " and ".join(TERMS.get(name, name) for name in verdict.only_where) or "the update itself"
