@@ -22,6 +22,7 @@ from steepest.schedules import SCHEDULES
 from steepest.study import Journal, budget, read
 from steepest.study import race as run_race
 from steepest.study.protocol import RATES, SEEDS, Status, called_for, header, plan
+from steepest.trial import Unit
 from steepest.workloads import WORKLOADS, Data, workload
 from steepest.workloads.mnist import digits
 
@@ -181,7 +182,7 @@ def test_a_real_race_on_some_of_mnists_digits(tmp_path):
     assert accuracy["gd"] < accuracy["adam"]
 
 
-def test_time_left_counts_the_final_runs_that_are_not_planned_yet(monkeypatch):
+def test_time_left_counts_the_final_runs_that_are_not_planned_yet_and_what_is_under_way(monkeypatch, tmp_path):
     study = plan(SMALL, ["sgd"], passes=5, rates=4, seeds=3)
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
@@ -189,14 +190,23 @@ def test_time_left_counts_the_final_runs_that_are_not_planned_yet(monkeypatch):
 
     class Journal:
         keys: set = set()  # noqa: RUF012
+        decisions: list = []  # noqa: RUF012
+        path = tmp_path / "journal.jsonl"
 
     status = Status(study, Journal(), called_for(study, []))
     clock.look(status)
     assert str(clock) == "0:00"
+    # four runs of 4 passes in a stack that is half done; two passes each and three runs of 5 passes are to come
+    stack = Unit(tuple(status.trials), "stacked", "")
+    Journal.decisions = [stack.description]
+    state = tmp_path / "states" / f"{stack.key}.share"
+    state.parent.mkdir()
+    state.write_text("0.5000", encoding="ascii")
+    now[0] = 8.0
+    assert str(clock) == "0:08, about 0:23 left"
     now[0] = 16.0
     Journal.keys = {trial.key for trial in status.trials}
     clock.look(status)
-    # four runs of 4 passes took 16 seconds; three of 5 are to come
     assert str(clock) == "0:16, about 0:15 left"
 
 

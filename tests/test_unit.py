@@ -10,7 +10,7 @@ from torch import nn
 
 from small import SMALL, SMALL_DROPOUT
 from steepest.stopping import criteria
-from steepest.study.workers import results
+from steepest.study.workers import results, under_way
 from steepest.trial import Result, Trial, carry_out, decide, decision, recall, run, saved, unit
 from steepest.trial.unit import ALONE, STACKED, Unit
 
@@ -59,6 +59,28 @@ def test_a_unit_that_is_killed_again_and_again_gives_the_same_bits(tmp_path, mon
     assert [numbers(result) for result in carry_out(each, state)] == expected
     assert seen == sorted(set(seen))  # no step twice
     assert len(seen) == 4 * kills
+
+
+def test_a_unit_tells_how_far_it_is_while_it_trains_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(unit, "SECONDS_BETWEEN_SHARES", 0.0)
+    told, follow = [], unit.follow
+
+    def watched(training, records, save):
+        def save_and_look():
+            save()
+            told.append((training.steps / training.batches.budget, under_way(decisions, tmp_path / "states")))
+
+        return follow(training, records, save_and_look)
+
+    monkeypatch.setattr(unit, "follow", watched)
+    decisions = [TOGETHER.description]
+    assert set(under_way(decisions, tmp_path / "states").values()) == {0.0}
+    for _ in results(TRIALS, jobs=1, decided=decisions, states=tmp_path / "states"):
+        pass
+    assert len(told) > 2
+    for share, shares in told:
+        assert shares == {trial.key: pytest.approx(share, abs=1e-4) for trial in TRIALS}
+    assert not list((tmp_path / "states").iterdir())
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b[:40] + b"x" + b[41:], lambda b: b"", lambda b: b[:9]])

@@ -29,7 +29,7 @@ Watch = Callable[[Status], None]
 
 LEGEND = (("●", "green", "done"), ("◆", "bold green", "best"), ("×", "red", "diverged"), ("·", "dim", "to come"))
 DONE, BEST, DIVERGED, TO_COME = ((sign, style) for sign, style, _ in LEGEND)
-RUNS_BEFORE_AN_ESTIMATE = 4
+SHARE_BEFORE_AN_ESTIMATE = 0.03
 ROOMY = 75  # columns
 
 
@@ -90,31 +90,35 @@ def _reason(way: str, why: str, names: list[str]) -> str:
 
 
 class Clock:
-    """How long a race has taken in this session, and how long it may take yet."""
+    """How long a race has taken in this session, how far it is, and how long it may take yet."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
-        self.found: tuple[int, float] | None = None
+        self.status: Status | None = None
+        self.found = 0.0
         self.done = 0
-        self.ends: float | None = None
 
     def look(self, status: Status) -> None:
-        """Take note of what has been finished."""
-        keys = status.journal.keys
-        costs = [(_cost(trial), trial.key in keys) for trial in status.trials]
-        done = sum(cost for cost, is_done in costs if is_done)
-        left = sum(cost for cost, is_done in costs if not is_done) + _finals_to_come(status)
-        self.done = len(keys)
-        self.found = self.found or (self.done, done)
-        runs_found, cost_found = self.found
-        if self.done - runs_found >= RUNS_BEFORE_AN_ESTIMATE:
-            now = time.monotonic()
-            self.ends = now + (now - self.started) * left / (done - cost_found) if left else None
+        """Take note of what has been finished; what is under way is looked up when the time is told."""
+        if self.status is None:
+            self.found, _ = _done_and_left(status)
+        self.status, self.done = status, len(status.journal.keys)
 
     def __str__(self) -> str:
-        now = time.monotonic()
-        left = "" if self.ends is None else f", about {_duration(max(0.0, self.ends - now))} left"
-        return _duration(now - self.started) + left
+        elapsed = time.monotonic() - self.started
+        done, left = _done_and_left(self.status) if self.status else (0.0, 0.0)
+        share = (done - self.found) / (done + left) if left else 0.0
+        if share < SHARE_BEFORE_AN_ESTIMATE:
+            return _duration(elapsed)
+        return f"{_duration(elapsed)}, about {_duration(elapsed * left / (done - self.found))} left"
+
+
+def _done_and_left(status: Status) -> tuple[float, float]:
+    """The cost of what is done, and of what is left."""
+    keys, shares = status.journal.keys, status.shares
+    costs = [(_cost(trial), 1.0 if trial.key in keys else shares.get(trial.key, 0.0)) for trial in status.trials]
+    done = sum(cost * share for cost, share in costs)
+    return done, sum(cost for cost, _ in costs) - done + _finals_to_come(status)
 
 
 def _cost(trial: Trial) -> float:
@@ -140,7 +144,7 @@ def _lines(console: Console, clock: Clock) -> Watch:
 
     def watch(status: Status) -> None:
         nonlocal planned
-        before, first = clock.done, clock.found is None
+        before, first = clock.done, clock.status is None
         clock.look(status)
         if first and status.journal.runs:
             console.print(f"{len(status.journal.runs)} runs are finished already")

@@ -28,7 +28,7 @@ from steepest.study.asked import asked
 from steepest.study.contenders import CONTENDERS, DEFAULT, Contender, first_places, more_places
 from steepest.study.journal import FORMAT, Journal, Run, opened
 from steepest.study.summary import Estimate, Row, best_of, edge, summary
-from steepest.study.workers import results
+from steepest.study.workers import results, under_way
 from steepest.tables import Column, Table
 from steepest.trial import Result, Trial
 from steepest.trial.alone import foreign
@@ -146,6 +146,11 @@ class Status:
     study: Study
     journal: Journal
     trials: Sequence[Trial]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """How far each trial of the units of work is that have begun, by its key, from 0 to 1."""
+        return under_way(self.journal.decisions, states_of(self.journal))
 
 
 @dataclass(frozen=True)
@@ -367,7 +372,7 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
         "versions": journal.header["versions"],
         "device": journal.header["machine"]["device"],
     }
-    tell, states = watch or (lambda _: None), journal.path.parent / "states"
+    tell, states = watch or (lambda _: None), states_of(journal)
     while True:
         status = Status(study, journal, called_for(study, journal.runs))
         tell(status)
@@ -387,6 +392,11 @@ def _run(study: Study, journal: Journal, jobs: int | None, watch: Callable[[Stat
             for trial, result in finished:
                 journal.append({**record(trial, result), **stamp})
                 tell(status)
+
+
+def states_of(journal: Journal) -> Path:
+    """The folder in which long units of work keep their state."""
+    return journal.path.parent / "states"
 
 
 def _decide(status: Status, tell: Callable[[Status], None], units: Sequence[Mapping[str, Any]]) -> None:

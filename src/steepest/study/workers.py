@@ -13,7 +13,7 @@ from typing import Any
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from steepest.trial import Result, Trial, Unit, carry_out, decide, recall
+from steepest.trial import Result, Trial, Unit, carry_out, decide, key_of, recall, share_done
 
 ENDING = (signal.SIGINT, signal.SIGTERM)  # what asks a race to end
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -55,7 +55,17 @@ def results(
             if trial.key not in done:
                 yield trial, result
         if states:
-            _state_of(units[number], states).unlink(missing_ok=True)
+            for file in states.glob(f"{units[number].key}.*"):
+                file.unlink(missing_ok=True)
+
+
+def under_way(decided: Iterable[Mapping[str, Any]], states: Path) -> dict[str, float]:
+    """How far each trial is, by its key, from 0 to 1, as far as the units of work tell that have begun."""
+    shares = {}
+    for unit in decided:
+        share = share_done(_state_of(key_of(unit["way"], unit["members"]), states))
+        shares |= dict.fromkeys(unit["members"], share)
+    return shares
 
 
 def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Iterator[tuple[int, list[Result]]]:
@@ -99,11 +109,11 @@ def _endings_held_back() -> Iterator[None]:
 
 
 def _numbered(number: int, unit: Unit, states: Path | None) -> tuple[int, list[Result]]:
-    return number, carry_out(unit, _state_of(unit, states) if states else None)
+    return number, carry_out(unit, _state_of(unit.key, states) if states else None)
 
 
-def _state_of(unit: Unit, states: Path) -> Path:
-    return states / f"{unit.key}.state"
+def _state_of(unit: str, states: Path) -> Path:
+    return states / f"{unit}.state"
 
 
 def _depend_on(parent: int) -> None:

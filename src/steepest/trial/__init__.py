@@ -10,7 +10,7 @@
 from steepest.trial.alone import Alone, run, threads
 from steepest.trial.decision import decide, recall
 from steepest.trial.specification import Columns, Result, Trial
-from steepest.trial.unit import Unit, carry_out, seconds_a_step
+from steepest.trial.unit import Unit, carry_out, key_of, seconds_a_step, share_done
 
 __all__ = [
     "Alone",
@@ -20,8 +20,10 @@ __all__ = [
     "Unit",
     "carry_out",
     "decide",
+    "key_of",
     "recall",
     "run",
     "seconds_a_step",
+    "share_done",
     "threads",
 ]

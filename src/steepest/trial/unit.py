@@ -17,6 +17,8 @@ from steepest.trial.stacked import Stacked, pace, paces
 
 ALONE, STACKED = "alone", "stacked"
 SECONDS_BETWEEN_SAVES = 30.0
+SECONDS_BETWEEN_SHARES = 1.0
+SHARE = ".share"
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,32 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """A hash of everything that the results follow from."""
-        content = {"way": self.way, "members": [trial.key for trial in self.trials]}
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return key_of(self.way, [trial.key for trial in self.trials])
+
+
+def key_of(way: str, members: Sequence[str]) -> str:
+    """The key of the unit in which the trials with these keys train in this way."""
+    content = {"way": way, "members": list(members)}
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def carry_out(unit: Unit, state: Path | None = None) -> list[Result]:
     """The result of each trial, in their order.
 
     state: a file in which a unit that takes longer than half a minute keeps its state; a file that it has left when it
-    was killed is continued, with the same results as if nothing had happened.
+    was killed is continued, with the same results as if nothing had happened. Beside it, a file tells how far the unit
+    is (see `share_done`).
     """
     with undisturbed():
         return _train(unit, state)
+
+
+def share_done(state: Path) -> float:
+    """How far the unit is that keeps its state in this file, from 0 to 1; 0 also when it does not tell yet."""
+    try:
+        return float(state.with_suffix(SHARE).read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):  # the process that trains may be about to write it
+        return 0.0
 
 
 def seconds_a_step(trial: Trial) -> float:
@@ -80,10 +96,15 @@ def _kept(unit: Unit, path: Path | None) -> dict[str, Any] | None:
 
 
 def _saving(unit: Unit, training: Alone | Stacked, records: Sequence[Record], path: Path) -> Callable[[], None]:
-    last = monotonic()
+    last = told = monotonic()
+    path.parent.mkdir(parents=True, exist_ok=True)
 
     def save() -> None:
-        nonlocal last
+        nonlocal last, told
+        if monotonic() - told >= SECONDS_BETWEEN_SHARES:
+            share = training.steps / training.batches.budget
+            path.with_suffix(SHARE).write_text(f"{share:.4f}", encoding="ascii")
+            told = monotonic()
         if monotonic() - last >= SECONDS_BETWEEN_SAVES:
             columns = [record.columns() for record in records]
             saved.write(path, {"unit": unit.key, "training": training.state(), "records": columns})
