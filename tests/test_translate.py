@@ -452,6 +452,15 @@ def test_only_text_is_read(value):
         translate(value)
 
 
+def test_a_comment_is_no_call():
+    with pytest.raises(ValueError, match="'# torch.optim.SGD.p.' is a comment; wanted is a call"):
+        translate("# torch.optim.SGD(p)")
+
+
+def test_paths_that_overflow_are_compared_all_the_same():
+    assert translate("optax.sgd(1e308, momentum=0.9)").holds == "always"
+
+
 def test_random_text_is_refused_or_read():
     rng = random.Random(5)
     signs = string.printable + "αε²😀"

@@ -230,6 +230,7 @@ def test_arguments_that_are_refused(line, why):
         ("ConstantLR(o, factor=1.5)", "above 0, up to 1"),
         ("StepLR(o, 3, last_epoch=5)", "read with last_epoch=-1 only"),
         ("StepLR(opt, 3)", "give the optimizer's line above it"),
+        ("StepLR(torch.optim.lr_scheduler.StepLR(o, 3), 3)", "join two schedulers by SequentialLR"),
         ("MultiStepLR(o, [9, 9])", "whole steps above 0 in order"),
         (f"SequentialLR(o, [{STEP}, lr_scheduler.SequentialLR(o, [{STEP}], [])], [5])", "a step ahead, or not at all"),
         ("StepLR(optax.sgd(0.1), 3)", "takes an optimizer of torch's kind"),

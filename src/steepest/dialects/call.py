@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+WANTED = "wanted is a call such as torch.optim.Adam(model.parameters(), lr=1e-3)"
 LONGEST = 2000  # characters; no recipe is longer, and the parser's depth stays bounded
 INJECTING = ("inject_hyperparams", "inject_stateful_hyperparams")  # of optax: they leave the numbers as they are
 
@@ -89,17 +90,20 @@ def parsed(text: str) -> tuple[str, list[ast.stmt]]:
     if len(source) > LONGEST:
         raise ValueError(f"{len(source)} characters are too many for one call; at most {LONGEST} are read")
     if not source:
-        raise ValueError("the text is empty; wanted is a call such as torch.optim.Adam(model.parameters(), lr=1e-3)")
+        raise ValueError(f"the text is empty; {WANTED}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return source, ast.parse(source).body
+            body = ast.parse(source).body
     except SyntaxError as error:
         line = f" in line {error.lineno}" if error.lineno and "\n" in source else ""
         where = f" at character {error.offset}{line}" if error.offset else ""
         raise ValueError(f"this is not Python: {error.msg}{where} of {short(source)}") from None
     except (ValueError, MemoryError, RecursionError):
         raise ValueError(f"this is not Python that can be read: {short(source)}") from None
+    if not body:
+        raise ValueError(f"{short(source)} is a comment; {WANTED}")
+    return source, body
 
 
 def assigned(statement: ast.stmt) -> ast.expr | None:

@@ -47,9 +47,10 @@ def _together(a: "_Walk", b: "_Walk") -> bool:
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two paths agree in every column, measured by how far that column went in all."""
-    way = np.fmax(np.abs(a - a[0]), np.abs(b - b[0])).max(axis=0)
-    allowed = TOLERANCE * way + 1e-14 * np.abs(a[0]) + 1e-300
-    return bool(np.all((np.abs(a - b) <= allowed) | (np.isnan(a) & np.isnan(b)) | (a == b)))
+    with np.errstate(all="ignore"):  # ∞ - ∞ is neither
+        way = np.fmax(np.abs(a - a[0]), np.abs(b - b[0])).max(axis=0)
+        allowed = TOLERANCE * way + 1e-14 * np.abs(a[0]) + 1e-300
+        return bool(np.all((np.abs(a - b) <= allowed) | (np.isnan(a) & np.isnan(b)) | (a == b)))
 
 
 class _Held:

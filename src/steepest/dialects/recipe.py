@@ -102,7 +102,9 @@ def _scheduled(scheduler: Call, library: str | None) -> Recipe:
     except ValueError:
         raise ValueError(f"{scheduler.name} changes an optimizer's rate; give the optimizer's line above it") from None
     recipe = _recipe(inner, library)
-    if recipe.course or "params" not in recipe.constructor.parameters:
+    if recipe.course:
+        raise ValueError(f"{scheduler.name} around {inner.name} is not read; join two schedulers by SequentialLR")
+    if "params" not in recipe.constructor.parameters:
         raise ValueError(f"{scheduler.name} takes an optimizer of torch's kind; {recipe.constructor.shown} is none")
     _refuse_schedule(recipe.constructor)
     course = read_scheduler(scheduler, recipe.followed.numbers["lr"])
