@@ -217,6 +217,108 @@ def test_an_infinite_gradient_changes_nothing_at_all(fused):
     assert scaling.get_scale() == 2.0
 
 
+def scaled_step(optimizer, scale=4.0):
+    """A step under a GradScaler; returns the scaler's next scale."""
+    scaling = scaler(scale)
+    scaling.scale(torch.tensor(1.0))
+    scaling.step(optimizer)
+    scaling.update()
+    return scaling.get_scale()
+
+
+def all_numbers(optimizer):
+    """Every tensor and number that a step may change, copied."""
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    kept = optimizer.state_dict()
+    states = {(index, key): value for index, state in kept["state"].items() for key, value in state.items()}
+    own = {(index, key): x for index, p in enumerate(params) for key, x in (("theta", p.detach()), ("grad", p.grad))}
+    return copy.deepcopy({**states, **own}), copy.deepcopy(kept["param_groups"])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"momentum": 0.9, "nesterov": True, "dialect": "lecture", "ema": 0.5, "fused": True}),
+        ("Adam", {"ema": 0.9, "clip_norm": 1.0, "zero_grad_after_step": True}),
+        ("NAdam", {"clip_norm": 1.0}),
+        ("AdamW", {"state_dtype": torch.bfloat16, "stochastic_rounding": True, "fused": True}),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_step_that_a_scaler_skips_changes_nothing_at_all(name, options, before):
+    params, twins = model(), model()
+    optimizer, other = (getattr(optim, name)(each, lr=0.1, **options) for each in (params, twins))
+    for step in range(before):
+        for each, stepping in ((params, optimizer), (twins, other)):
+            give_gradients(each, step)
+            scaled_step(stepping)
+    give_gradients(params, 9)
+    params[1].grad[3] = math.inf
+    numbers, groups = all_numbers(optimizer)
+    assert scaled_step(optimizer) == 2.0
+    left, left_groups = all_numbers(optimizer)
+    assert left_groups == groups
+    assert left.keys() == numbers.keys()
+    assert all(left[key].equal(value) for key, value in numbers.items())
+    for each, stepping in ((params, optimizer), (twins, other)):
+        give_gradients(each, 5)
+        scaled_step(stepping)
+    assert all(p.equal(q) for p, q in zip(params, twins, strict=True))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_clipping_by_a_norm_that_is_no_number_is_torchs(bad):
+    """NaN spreads to every weight, and an infinite norm leaves of the gradients nothing but NaN where they were so."""
+    ours, theirs = model(), model()
+    for params in (ours, theirs):
+        give_gradients(params, 0)
+        params[1].grad[3] = bad
+    optim.SGD(ours, lr=1.0, clip_norm=0.5).step()
+    torch.nn.utils.clip_grad_norm_(theirs, 0.5)
+    torch.optim.SGD(theirs, lr=1.0).step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0, equal_nan=True)
+    assert ours[1].isnan().sum() == (300 if math.isnan(bad) else 1)
+
+
+def test_clipping_and_averaging_may_begin_change_and_end_between_steps():
+    p = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    optimizer = optim.SGD([p], lr=1.0)
+    theta, average = 0.0, None
+    for clip_norm, ema in ((None, None), (1.0, None), (5.0, 0.5), (0.5, 0.5), (None, 0.75), (2.0, None), (2.0, 0.25)):
+        optimizer.param_groups[0].update(clip_norm=clip_norm, ema=ema)
+        p.grad = torch.tensor([3.0, 4.0], dtype=torch.float64)
+        optimizer.step()
+        if ema is not None and average is None:
+            average = theta
+        theta -= 1.0 if clip_norm is None else min(1.0, clip_norm / (5.0 + 1e-6))
+        torch.testing.assert_close(p.detach(), theta * p.grad, rtol=1e-12, atol=0)
+        if ema is not None:
+            average = ema * average + (1 - ema) * theta
+            with optimizer.averaged():
+                torch.testing.assert_close(p.detach(), average * p.grad, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "NAdam", "Adadelta", "Lion"])
+def test_complex_weights_have_all_of_it_as_pairs_of_numbers(name):
+    values = torch.randn(6, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    ours = torch.nn.Parameter(torch.view_as_complex(values.clone()))
+    theirs = torch.nn.Parameter(values.clone())
+    options = {"lr": 0.1, "weight_decay": 0.1, "maximize": True, "clip_norm": 0.5, "ema": 0.5}
+    options |= {"zero_grad_after_step": True} | ({"momentum": 0.9} if name == "SGD" else {})
+    optimizers = [getattr(optim, name)([p], **options) for p in (ours, theirs)]
+    for step in range(4):
+        give_gradients([theirs], step)
+        ours.grad = torch.view_as_complex(theirs.grad.clone())
+        for optimizer in optimizers:
+            optimizer.step()
+        assert not ours.grad.any()
+    torch.testing.assert_close(torch.view_as_real(ours.detach()), theirs.detach(), rtol=1e-12, atol=1e-12)
+    with optimizers[0].averaged(), optimizers[1].averaged():
+        torch.testing.assert_close(torch.view_as_real(ours.detach()), theirs.detach(), rtol=1e-12, atol=1e-12)
+        assert (theirs - values).abs().max() > 1e-4
+
+
 def test_within_averaged_nothing_else_can_be_done():
     params = model()
     optimizer = optim.Adam(params, ema=0.5)
