@@ -552,6 +552,17 @@ def test_a_rule_may_ask_for_the_step():
     assert p.item() == pytest.approx(-(1 + 1 / 2 + 1 / 3))
 
 
+@pytest.mark.parametrize(
+    "name", ["min_lr", "initial_lr", "max_momentum", "nesterov", "fused", "betas", "initial_velocity", "self", "shell"]
+)
+def test_a_rule_whose_number_would_be_overwritten_or_misread_is_refused(name):
+    """OneCycleLR wrote its own min_lr over the rule's; betas would be read as two numbers."""
+    made = {}
+    exec(f"def own(theta, g, lr, {name}): return theta - lr * {name} * g", made)
+    with pytest.raises(ValueError, match=f"rule own has a number called {name}.*choose another name"):
+        optim.following(rule(**{"lr": 0.1, name: 0.5})(made["own"]))
+
+
 @pytest.mark.parametrize("update", [lambda g, theta, lr: theta, lambda theta, g: theta, lambda theta, g, lr: theta])
 def test_a_function_that_is_no_rule_is_refused(update):
     with pytest.raises(TypeError, match="is no rule: its arguments are theta, g, its slots, then lr, beta"):

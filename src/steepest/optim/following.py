@@ -5,15 +5,21 @@ from typing import Any, Unpack
 
 from steepest.optim.form import form
 from steepest.optim.optimizer import Optimizer
+from steepest.optim.options import FOREIGN_KEYS, SWITCHES, TOGETHER
 from steepest.optim.shell import Shell
 from steepest.optim.signature import completed
 from steepest.rules import Rule
+
+# what schedulers write into a group, what is read as a flag or as several numbers, and what the signature has besides
+NOT_FOR_NUMBERS = {*FOREIGN_KEYS, *SWITCHES, *TOGETHER, "initial_velocity", "self", "shell"}
 
 
 def following(rule: Rule) -> type[Optimizer]:
     """The optimizer class of a rule: its hyperparameters are the arguments, all else is as in the other classes.
 
     To be pickled whole, the class must be a module's global of the rule's name; a `state_dict` needs nothing.
+
+    Raises TypeError for what is no rule, ValueError for a hyperparameter whose name an optimizer needs for itself.
 
     >>> import torch
     >>> from steepest.rules.own import rule
@@ -31,6 +37,11 @@ def following(rule: Rule) -> type[Optimizer]:
     """
     if not isinstance(rule, Rule):
         raise TypeError(f"following({rule!r}): wanted is a rule, as `steepest.rules.rule` makes one of a function")
+    if taken := NOT_FOR_NUMBERS.intersection(h.name for h in rule.hyperparameters):
+        raise ValueError(
+            f"the rule {rule.name} has a number called {', '.join(sorted(taken))}, which optimizers or schedulers "
+            f"use for something else; choose another name"
+        )
     kinds = inspect.Parameter
     parameters = [
         kinds("self", kinds.POSITIONAL_OR_KEYWORD),
