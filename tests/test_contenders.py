@@ -178,6 +178,7 @@ def test_an_optimizer_is_told_when_the_model_is_judged(monkeypatch):
         ("torch.optim.Adamm", "is no torch.optim.Optimizer class"),
         ("no_such_module.Adam", "cannot be imported"),
         ("torch.optim.AdamW:nope=3", "cannot race: TypeError"),
+        ("torch.optim.LBFGS", "cannot race: its step asks for a closure"),
         ("torch.optim.LBFGS", "cannot race"),
         ("who.toml", "who.toml cannot be read"),
     ],

@@ -539,6 +539,14 @@ def test_a_rule_is_made_of_a_plain_function_with_a_rate():
         rule()(lambda theta, g, lr: theta - lr * g)
 
 
+def test_a_parameter_that_stands_in_a_group_twice_is_refused():
+    p = torch.nn.Parameter(torch.zeros(1))
+    with pytest.raises(ValueError, match="twice.*give it once"):
+        optim.SGD([p, p])
+    with pytest.raises(ValueError, match="twice.*give it once"):
+        optim.SGD([("a", p), ("b", p)])
+
+
 def test_a_rule_may_ask_for_the_step():
     @rule(lr=1.0)
     def harmonic(theta, g, lr, t):

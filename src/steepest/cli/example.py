@@ -14,7 +14,8 @@ def model() -> nn.Module:
 def data():
     """All examples, which are split 70:15:15; (train, test) or (train, validation, test) may be returned as well.
 
-    A split is a pair of tensors, inputs and targets with one row an example, or a Dataset of such pairs.
+    A split is a pair of tensors, inputs and targets with one row an example, or a Dataset of such pairs,
+    which is read once: what it draws at random is drawn once.
     """
     angle = 3 * torch.pi * torch.rand(3000).sqrt()
     arm = torch.randint(2, (3000,))  # two spirals, one inside the other

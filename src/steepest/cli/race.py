@@ -100,6 +100,7 @@ def race(
     given = {**preset, **{name: value for name, value in settings.items() if value is not None}}
     who = DEFAULT if optimizers is None else asked(optimizers)
     names = list(dict.fromkeys(workloads or ["mnist"]))
+    _refuse_contenders(names)
     studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
     called = [study.folder for study in studies]
     if twice := next((s.workload.name for s in studies if called.count(s.folder) > 1), None):
@@ -121,6 +122,16 @@ def race(
         _show_together(parent, progress() if as_json else console())
     if as_json:
         print_json(found if len(studies) > 1 else next(iter(found.values())))
+
+
+def _refuse_contenders(names: Sequence[str]) -> None:
+    """A contender in the place of a workload is an easy mistake."""
+    from steepest.study.contenders import CONTENDERS
+
+    if stray := [name for name in names if name in CONTENDERS]:
+        rest = [name for name in names if name not in stray] or ["mnist"]
+        cure = f"steepest race {' '.join(rest)} -o {','.join(stray)}"
+        raise ValueError(f"no workload but a contender: {', '.join(stray)}; write {cure}")
 
 
 def _parent(studies: Sequence["Study"], out: Path | None) -> Path:

@@ -29,7 +29,7 @@ from steepest.optim.options import (
 )
 from steepest.optim.plan import Member, Plan
 from steepest.optim.points import holding_averages, move, take_theta
-from steepest.optim.refusals import refuse_gradient, refuse_several_bounds, refuse_storage
+from steepest.optim.refusals import refuse_gradient, refuse_several_bounds, refuse_storage, refuse_twins
 from steepest.optim.saving import (
     complete,
     refuse_foreign_group,
@@ -93,6 +93,8 @@ class Optimizer(torch.optim.Optimizer):
         group = dict(param_group)
         if isinstance(group.get("params"), Iterator):
             group["params"] = list(group["params"])
+        if isinstance(group.get("params"), list | tuple):
+            refuse_twins(tensors(group["params"]))
         velocity = group.pop("initial_velocity", getattr(self, "_initial_velocity", None))
         refuse_near_misses(group, [*self.defaults, "initial_velocity"])
         options = filled(self.forms, {**self._written, **group}, self._given | group.keys())

@@ -1,6 +1,7 @@
 """What a step would get wrong is refused before anything changes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -16,6 +17,12 @@ def refuse_several_bounds(groups: Sequence[Followed]) -> None:
             f"Invalid clip_norm value: {', '.join(map(str, clip_norms))} in different groups; it bounds the norm of "
             f"all gradients together, so it is the same in every group"
         )
+
+
+def refuse_twins(params: Sequence[Any]) -> None:
+    """Raises ValueError for a parameter that a group names twice: torch warns, and moves it twice a step."""
+    if len(set(map(id, params))) < len(params):
+        raise ValueError("a parameter stands in a group twice, so each step would move it twice; give it once")
 
 
 def refuse_storage(followed: Followed, p: torch.Tensor) -> None:

@@ -4,6 +4,7 @@ The choice is frozen before the fresh seeds run, and only they look at the test 
 next is a function of the finished runs alone, so an interrupted race continues where it stopped.
 """
 
+import inspect
 import json
 import math
 import os
@@ -296,10 +297,14 @@ def _try_optimizers(rows: Iterable[Contender]) -> None:
             optimizer = foreign(c.method)([weight], **c.hyperparameters(c.value(0)), **dict(c.options))
             if callable(mode := getattr(optimizer, "train", None)):
                 mode()
+            closure = inspect.signature(optimizer.step).parameters.get("closure")
+            if closure and closure.default is closure.empty:
+                raise ValueError("its step asks for a closure, and here optimizers are given gradients")
             weight.grad = torch.zeros(2)
             optimizer.step()
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
-            raise ValueError(f"{c.name} cannot race: {type(error).__name__}: {error}") from None
+            said = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise ValueError(f"{c.name} cannot race: {said}") from None
 
 
 def _refuse_batch(size: int, what: Workload) -> None:

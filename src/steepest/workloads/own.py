@@ -42,7 +42,8 @@ def workload(
 
     model        a function that builds the nn.Module with fresh initial weights, or its class
     data         (inputs, targets), (train, test) or (train, validation, test), or a function that returns one of them;
-                 a split is a pair of tensors or a Dataset, which is read into memory once
+                 a split is a pair of tensors or a Dataset, which is read into memory once, so that
+                 what it draws at random is drawn once
     loss         (outputs, targets) → the mean loss of a batch
     metric       (outputs, targets) → the mean of what is wanted high; unless given, the accuracy for cross_entropy and
                  minus the loss for any other loss
