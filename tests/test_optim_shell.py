@@ -590,6 +590,29 @@ def test_a_rule_that_forgets_a_slot_is_refused_and_nothing_changes():
     assert p.equal(before)
 
 
+@pytest.mark.parametrize(
+    "update",
+    [
+        lambda theta, g, v, lr: (theta - lr * max(g, 0.0), v),
+        lambda theta, g, v, lr: (theta - lr * (0.0 if not g > 0 else g), v),
+        lambda theta, g, v, lr: (theta - lr * math.sqrt(g), v),
+        lambda theta, g, v, lr: (theta - lr * g.clipped(), v),
+    ],
+    ids=["max", "not", "math", "no such method"],
+)
+def test_a_rule_that_does_not_run_on_tensors_is_refused_before_anything_changes(update):
+    params = [parameter(3), parameter(2)]
+    optimizer = optim.following(rule(lr=0.1)(update))(params, clip_norm=1.0)
+    before = [p.detach().clone() for p in params]
+    for p in params:
+        p.grad = torch.ones_like(p)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="does not run on tensors: .*the verbs of steepest.rules.verbs"):
+            optimizer.step()
+    assert all(p.equal(q) for p, q in zip(params, before, strict=True))
+    assert all(not any(x.any() for x in state.values()) for state in optimizer.state.values())
+
+
 def returns_none(theta, g, v, lr):
     return theta - lr * g, None
 

@@ -12,7 +12,7 @@ import torch
 
 from steepest.kernels import fused, plain, sparse
 from steepest.kernels.trace import NotTraceable
-from steepest.kernels.update import Update
+from steepest.kernels.update import Update, state_dtype, whole_update
 from steepest.kernels.watch import Watch
 from steepest.kernels.ways import preferred, way_of
 from steepest.rules.rule import Constants
@@ -128,5 +128,18 @@ def _program(update: Update, constants: Constants) -> Any:
     try:
         return fused.program(update, constants)
     except NotTraceable as why:
+        _try_on_tensors(update, constants)
         warnings.warn(f"{update.rule.name} runs as plain tensor operations, not as one pass: {why}", stacklevel=2)
         return None
+
+
+def _try_on_tensors(update: Update, constants: Constants) -> None:
+    """Raises TypeError for a rule that does not run on tensors either, before any of them has changed."""
+    x = torch.ones(2, dtype=state_dtype(update.parameter.dtype), device=update.parameter.device)
+    try:
+        whole_update(update, {name: x.clone() for name in update.tensors()}, constants)
+    except (AttributeError, TypeError, ValueError, RuntimeError) as why:
+        raise TypeError(
+            f"{update.rule.name} does not run on tensors: {str(why).partition(chr(10))[0]}; a rule computes with "
+            f"+ − × ÷ and the verbs of steepest.rules.verbs, and asks no `if` about a weight's numbers"
+        ) from why
