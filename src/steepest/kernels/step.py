@@ -135,7 +135,8 @@ def _program(update: Update, constants: Constants) -> Any:
 
 def _try_on_tensors(update: Update, constants: Constants) -> None:
     """Raises TypeError for a rule that does not run on tensors either, before any of them has changed."""
-    x = torch.ones(2, dtype=state_dtype(update.parameter.dtype), device=update.parameter.device)
+    several = 1 if update.parameter.numel() == 1 else 2  # of one weight an `if` can be asked
+    x = torch.ones(several, dtype=state_dtype(update.parameter.dtype), device=update.parameter.device)
     try:
         whole_update(update, {name: x.clone() for name in update.tensors()}, constants)
     except (AttributeError, TypeError, ValueError, RuntimeError) as why:
