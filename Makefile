@@ -38,7 +38,7 @@ docs: $(VENV)/dev.installed
 	$(VENV)/bin/python scripts/optimizers_page.py
 
 agreement: $(VENV)/dev.installed
-	$(VENV)/bin/python scripts/agreement.py
+	$(VENV)/bin/python -m pytest -n 0 tests/test_agreement.py -k librarys_numbers --write-agreement
 
 check: $(VENV)/dev.installed
 	$(VENV)/bin/ruff check
@@ -74,6 +74,7 @@ $(VENV)/lab.installed: $(PACKAGE) | $(VENV)/bin/pip
 
 $(VENV)/dev.installed: $(PACKAGE) | $(VENV)/bin/pip
 	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[dev,peers]'
+	$(VENV)/bin/python -m pip install -c constraints.txt --no-deps timm # which wants torchvision, for what we do not use
 	@touch $@ $(VENV)/lab.installed
 
 $(VENV)/axe.min.js: scripts/fetch_axe.py $(VENV)/dev.installed

@@ -11,3 +11,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # No test measures time. On a server every run draws the same examples, so that a failure there can be repeated.
 settings.register_profile("steepest", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("steepest")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--write-agreement", action="store_true", help="write docs/agreement.md from what is measured")

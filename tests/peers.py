@@ -1,15 +1,19 @@
 """Other libraries' optimizers on the gradients of our choice, under one roof: each gives θ after every step.
 
-`theirs(case, rates, weight_decay)` walks with the library, `ours(case, rates, weight_decay)` with `steepest.optim`.
-The libraries are loaded when they are first asked for; all computes in float64.
+`theirs(case)` walks with the library, `ours(case)` with `steepest.optim`, each in every setting of rate and weight
+decay at once. The libraries are loaded when they are first asked for; all computes in float64.
 """
 
+import importlib
 import inspect
 import os
+import sys
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from operator import attrgetter
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,258 +21,127 @@ import torch
 from mpmath import mpf
 
 import tensorflow_kernels as tensorflow
-from nine_orders import START, gradients, rates
+from nine_orders import DECAY, START, gradients, rates
+from peer_cases import CASES, Case
 from steepest import optim
 
-NAMES = {
-    "keras": {
-        "alpha": "rho",
-        "rho": "rho",
-        "eps": "epsilon",
-        "beta1": "beta_1",
-        "beta2": "beta_2",
-        "weight_decay": "weight_decay",
-        "momentum": "momentum",
-        "initial_accumulator_value": "initial_accumulator_value",
-        "nesterov": "nesterov",
-        "centered": "centered",
-        "amsgrad": "amsgrad",
-        "warmup_steps": "warmup_steps",
-    },
-    "optax": {
-        "alpha": "decay",
-        "rho": "rho",
-        "eps": "eps",
-        "beta1": "b1",
-        "beta2": "b2",
-        "beta3": "b3",
-        "momentum": "momentum",
-        "nesterov": "nesterov",
-        "centered": "centered",
-        "initial_accumulator_value": "initial_accumulator_value",
-        "initial_scale": "initial_scale",
-        "eps_root": "eps_root",
-        "bias_correction": "bias_correction",
-        "eps_in_sqrt": "eps_in_sqrt",
-        "etaminus": "eta_minus",
-        "etaplus": "eta_plus",
-        "step_size_min": "min_step_size",
-        "step_size_max": "max_step_size",
-    },
-}
+Setting = tuple[bool, float]  # whether the rate falls, and the weight decay
+Paths = dict[Setting, np.ndarray]
+SETTINGS: list[Setting] = [(decaying, decay) for decay in (0.0, DECAY) for decaying in (False, True)]
+DECAYS = ("weight_decay", "adam_weight_decay")  # where a library's function takes weight decay
 
 
-def written_out(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with beta1, beta2, … in the place of betas, and the like."""
-    given = dict(options)
-    given |= {f"beta{i}": beta for i, beta in enumerate(given.pop("betas", ()), 1)}
-    given |= zip(("etaminus", "etaplus"), given.pop("etas", ()), strict=False)
-    given |= zip(("step_size_min", "step_size_max"), given.pop("step_sizes", ()), strict=False)
-    return given
-
-
-@dataclass(frozen=True)
-class Case:
-    """One of our classes in a dialect under some options, and the namesake in the dialect's library.
-
-    decays: whether the library's function has weight decay (Keras: always; optax: others are chained with
-    `add_decayed_weights`).  alone: options of ours that say what the library's other function is (AMSGrad).
-    """
-
-    cls: str
-    dialect: str
-    peer: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    alone: Mapping[str, Any] = field(default_factory=dict)
-    rate: float = 0.05
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    shape: tuple[int, ...] = (6,)
-    tolerance: float = 1e-12
-
-    @property
-    def name(self) -> str:
-        """What tests and tables call it."""
-        options = {k: v for k, v in {**self.options, **self.alone}.items() if k in SHOWN and (v or k == "eps_in_sqrt")}
-        given = [k if v is True else f"{k}={v}" for k, v in options.items()]
-        return f"{self.cls}({', '.join(given)})" if given else self.cls
-
-    @property
-    def library(self) -> str:
-        """The library's name for it."""
-        made = {"keras": "keras.optimizers", "optax": "optax", "paper": "schedulefree", "tf1": "tf.raw_ops"}
-        return f"{made[self.dialect]}.{self.peer}"
-
-    def theirs(self) -> dict[str, Any]:
-        """The options under the library's names."""
-        given = written_out(self.options)
-        known = {**NAMES.get(self.dialect, {}), **self.renamed}
-        return {known.get(name, name): value for name, value in given.items() if name != "centered" or known}
-
-
-SHOWN = (
-    "adamw",
-    "momentum",
-    "nesterov",
-    "centered",
-    "amsgrad",
-    "eps_root",
-    "initial_scale",
-    "bias_correction",
-    "eps_in_sqrt",
-    "decoupled_weight_decay",
-    "warmup_steps",
-)
-BETAS = (0.9, 0.99)
-MUON = {"momentum": "beta", "beta1": "adam_b1", "beta2": "adam_b2"}
-MUON_KERAS = {"beta1": "adam_beta_1", "beta2": "adam_beta_2"}
-
-CASES = [
-    Case("SGD", "keras", "SGD"),
-    Case("SGD", "keras", "SGD", {"momentum": 0.8}),
-    Case("SGD", "keras", "SGD", {"momentum": 0.8, "nesterov": True}),
-    Case("SGD", "optax", "sgd"),
-    Case("SGD", "optax", "sgd", {"momentum": 0.8}),
-    Case("SGD", "optax", "sgd", {"momentum": 0.8, "nesterov": True}),
-    *(
-        Case("Adagrad", dialect, peer, {"initial_accumulator_value": 0.2, "eps": 1e-3})
-        for dialect, peer in (("keras", "Adagrad"), ("optax", "adagrad"))
-    ),
-    *(
-        Case("RMSprop", dialect, peer, {"alpha": 0.9, "eps": 1e-3, "momentum": momentum, "centered": centered})
-        for dialect, peer in (("keras", "RMSprop"), ("optax", "rmsprop"))
-        for momentum in (0.0, 0.8)
-        for centered in (False, True)
-    ),
-    Case("RMSprop", "optax", "rmsprop", {"alpha": 0.9, "eps": 1e-3, "momentum": 0.8, "initial_scale": 0.5}),
-    *(
-        Case("RMSprop", "optax", "rmsprop", {"alpha": 0.9, "eps": 1e-3, **switches})
-        for switches in (
-            {"momentum": 0.8, "nesterov": True},
-            {"momentum": 0.8, "bias_correction": True},
-            {"momentum": 0.8, "eps_in_sqrt": False},
-            {"momentum": 0.8, "eps_in_sqrt": False, "centered": True},
-            {"momentum": 0.8, "nesterov": True, "bias_correction": True, "centered": True},
-        )
-    ),
-    Case("Adadelta", "keras", "Adadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
-    Case("Adadelta", "optax", "adadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
-    Case("Adam", "keras", "Adam", {"betas": BETAS, "eps": 1e-3}),
-    Case("Adam", "keras", "Adam", {"betas": BETAS, "eps": 1e-3, "amsgrad": True}),
-    Case("Adam", "optax", "adam", {"betas": BETAS, "eps": 1e-3}),
-    Case("Adam", "optax", "adam", {"betas": BETAS, "eps": 1e-3, "eps_root": 1e-3}),
-    Case("Adam", "optax", "amsgrad", {"betas": BETAS, "eps": 1e-3}, {"amsgrad": True}),
-    Case("AdamW", "keras", "AdamW", {"betas": BETAS, "eps": 1e-3}),
-    Case("AdamW", "keras", "AdamW", {"betas": BETAS, "eps": 1e-3, "amsgrad": True}),
-    Case("AdamW", "optax", "adamw", {"betas": BETAS, "eps": 1e-3}),
-    Case("AdamW", "optax", "adamw", {"betas": BETAS, "eps": 1e-3, "eps_root": 1e-3}),
-    Case("NAdam", "keras", "Nadam", {"betas": BETAS, "eps": 1e-3}, {"momentum_decay": 1.0}),
-    Case("NAdam", "optax", "nadam", {"betas": BETAS, "eps": 1e-3}),
-    Case("NAdam", "optax", "nadamw", {"betas": BETAS, "eps": 1e-3}, {"decoupled_weight_decay": True}),
-    Case("Adamax", "keras", "Adamax", {"betas": BETAS, "eps": 1e-3}),
-    Case("Adamax", "optax", "adamax", {"betas": BETAS, "eps": 1e-3}),
-    Case("RAdam", "optax", "radam", {"betas": BETAS, "eps": 1e-3}),
-    Case("Rprop", "optax", "rprop", {"etas": (0.4, 1.3), "step_sizes": (0.02, 0.09)}),
-    Case("Lion", "keras", "Lion", {"betas": BETAS}),
-    Case("Lion", "optax", "lion", {"betas": BETAS}),
-    Case("Adan", "optax", "adan", {"betas": (0.95, 0.9, 0.99), "eps": 1e-3, "eps_root": 1e-3}),
-    Case("Yogi", "optax", "yogi", {"betas": BETAS, "eps": 1e-3}),
-    Case("AdaBelief", "optax", "adabelief", {"betas": BETAS, "eps": 1e-3, "eps_root": 1e-3}),
-    Case("ScheduleFreeSGD", "paper", "SGDScheduleFree", {"momentum": 0.8}),
-    Case("ScheduleFreeAdamW", "paper", "AdamWScheduleFree", {"betas": BETAS, "eps": 1e-3}),
-    *(
-        Case(cls, "paper", peer, {**options, "warmup_steps": 20})
-        for cls, peer, options in (
-            ("ScheduleFreeSGD", "SGDScheduleFree", {"momentum": 0.8}),
-            ("ScheduleFreeAdamW", "AdamWScheduleFree", {"betas": BETAS, "eps": 1e-3}),
-        )
-    ),
-    Case("ScheduleFreeSGD", "optax", "schedule_free_sgd", {"momentum": 0.8}, renamed={"momentum": "b1"}),
-    Case("ScheduleFreeAdamW", "optax", "schedule_free_adamw", {"betas": BETAS, "eps": 1e-3}),
-    Case("ScheduleFreeAdamW", "keras", "ScheduleFreeAdamW", {"betas": BETAS, "eps": 1e-3}),
-    Case(
-        "ScheduleFreeAdamW",
-        "keras",
-        "ScheduleFreeAdamW",
-        {"betas": BETAS, "eps": 1e-3, "warmup_steps": 20},
-        tolerance=1e-8,
-    ),
-    Case("Adagrad", "tf1", "ApplyAdagrad", {"initial_accumulator_value": 0.2, "eps": 0.0}),
-    *(
-        Case("RMSprop", "tf1", peer, {"alpha": 0.9, "eps": 1e-3, "momentum": momentum, "centered": centered})
-        for peer, centered in (("ApplyRMSProp", False), ("ApplyCenteredRMSProp", True))
-        for momentum in (0.0, 0.8)
-    ),
-    Case("Adadelta", "tf1", "ApplyAdadelta", {"rho": 0.9, "eps": 1e-3}, rate=1.0),
-    Case("Adam", "tf1", "ApplyAdam", {"betas": BETAS, "eps": 1e-3}),
-    Case("LAMB", "keras", "Lamb", {"betas": BETAS, "eps": 1e-3}),
-    Case("LAMB", "optax", "lamb", {"betas": BETAS, "eps": 1e-3}),
-    *(
-        Case("Muon", "optax", "muon", {"momentum": 0.8, "nesterov": nesterov, "eps": 1e-3}, renamed=MUON, shape=shape)
-        for nesterov, shape in ((True, (3, 2)), (False, (2, 3)))
-    ),
-    *(
-        Case(
-            "Muon", "optax", "muon", {"betas": BETAS, "eps": 1e-3, "nesterov": nesterov}, {"adamw": True}, renamed=MUON
-        )
-        for nesterov in (True, False)
-    ),
-    *(
-        Case(
-            "Muon",
-            "keras",
-            "Muon",
-            {"momentum": 0.8, "nesterov": nesterov},
-            renamed=MUON_KERAS,
-            shape=shape,
-            tolerance=1e-7,
-        )
-        for nesterov, shape in ((True, (3, 2)), (False, (2, 3)))
-    ),
-    Case("Muon", "keras", "Muon", {"betas": BETAS, "eps": 1e-3}, {"adamw": True}, renamed=MUON_KERAS),
-]
-
-
-# what a library does that is not copied, or that is copied although its paper has it otherwise
-FAULTS = (
-    "`optax.adadelta()` without a learning rate does not turn the sign: it ascends. `steepest.optim.Adadelta` has the "
-    "rate 1 there, as the paper.",
-    "`optax.adan` weighs the gradient's change by 1 − b2 where the paper, whose β₂ is 1 − b2, has b2. The dialect "
-    '"optax" has optax\'s numbers, "paper" the paper\'s.',
-    "`keras.optimizers.Muon` takes the matrix's norm and the root of its rows or columns in float32 also where all "
-    "else is float64; they are taken in double precision here, and the two are compared at 1e-7.",
-    "`keras.optimizers.ScheduleFreeAdamW` on torch reads the iterate of before after it has been overwritten in place. "
-    "It is compared with the old one kept, as Keras's other backends keep it. Its warm-up rounds the rate to float32, "
-    "so with one the two are compared at 1e-8.",
-    "`torch.optim.NAdam` and `ASGD` keep numbers of the step in torch's default dtype, so float64 training has "
-    "float32's rounding (about 1e-8) there. These are kept in double precision here; with torch's default "
-    "dtype at float64 both agree.",
-)
-
-
-def ours(case: Case, decaying: bool, weight_decay: float, dialect: str | None = None) -> np.ndarray:
+def ours(case: Case, dialect: str | None = None) -> Paths:
     """θ after each step by our class, in the case's dialect or in another."""
-    theta = torch.nn.Parameter(torch.full(case.shape, START, dtype=torch.float64))
-    made = getattr(optim, case.cls)
-    options = {**case.options, **case.alone, "dialect": dialect or case.dialect}
-    decays = "weight_decay" in inspect.signature(made).parameters
-    options |= {"weight_decay": weight_decay} if decays else {}
-    optimizer = made([theta], lr=case.rate, **options)
-    optimizer.param_groups[0]["initial_lr"] = case.rate  # as a scheduler notes it
-    path = []
-    for g, rate in zip(gradients(), rates(case.rate, decaying).tolist(), strict=True):
-        optimizer.param_groups[0]["lr"] = rate
-        theta.grad = torch.from_numpy(g.reshape(case.shape).copy())
-        theta.grad += 0 if decays else weight_decay * theta.detach()
+    options = tuple(sorted(case.ours.items()))
+    return our_walk(case.cls, dialect or case.dialect, options, case.rate, case.shape)
+
+
+@cache
+def our_walk(
+    cls: str, dialect: str, options: tuple[tuple[str, Any], ...], rate: float, shape: tuple[int, ...]
+) -> Paths:
+    made = getattr(optim, cls)
+    return walk_in_groups(made, {**dict(options), "dialect": dialect}, rate, shape)
+
+
+def theirs(case: Case) -> Paths:
+    """θ after each step by the library."""
+    return LIBRARIES[case.library](case)
+
+
+def decays(make: Callable[..., Any]) -> list[str]:
+    """The arguments in which a library's function takes weight decay."""
+    return [name for name in inspect.signature(make).parameters if name in DECAYS]
+
+
+# ------------------------------------------------------------------------------------------------ ours and torch's like
+
+
+def walk_in_groups(make: Callable[..., Any], options: dict[str, Any], rate: float, shape: tuple[int, ...]) -> Paths:
+    """A walk in which each setting is a group; what knows no weight decay gets it with the gradient."""
+    knows = bool(decays(make))
+    thetas = {each: torch.nn.Parameter(torch.full(shape, START, dtype=torch.float64)) for each in SETTINGS}
+    groups = [{"params": [p], **({"weight_decay": decay} if knows else {})} for (_, decay), p in thetas.items()]
+    optimizer = make(groups, lr=rate, **options)
+    paths: dict[Setting, list[np.ndarray]] = {each: [] for each in SETTINGS}
+    turns = hasattr(optimizer, "train") and moves_the_point(make)
+    for k, g in enumerate(gradients()):
+        if turns:
+            optimizer.train()
+        for group, ((decaying, decay), theta) in zip(optimizer.param_groups, thetas.items(), strict=True):
+            group["initial_lr"] = rate  # as a scheduler notes it
+            group["lr"] = float(FALLING[k] * rate if decaying else rate)
+            theta.grad = torch.from_numpy(g.reshape(shape).copy())
+            theta.grad += 0 if knows else decay * theta.detach()
+            theta.grad = as_sparse(theta.grad) if make is torch.optim.SparseAdam else theta.grad
         optimizer.step()
-        optimizer.eval()
-        path.append(theta.detach().numpy().flatten())
-        optimizer.train()
-    return np.array(path)
+        if turns:
+            optimizer.eval()
+        for each, theta in thetas.items():
+            paths[each].append(theta.detach().numpy().flatten())
+    return {each: np.array(path) for each, path in paths.items()}
 
 
-def theirs(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
-    """θ after each step by the dialect's library."""
-    return _LIBRARIES[case.dialect](case, decaying, weight_decay)
+FALLING = rates(1.0, True)
+
+
+def moves_the_point(make: Any) -> bool:
+    """Whether the parameters of an optimizer may hold another point while training."""
+    return not hasattr(make, "forms") or any(form.rule.moves_the_gradient_point for form in make.forms)
+
+
+def as_sparse(g: torch.Tensor) -> torch.Tensor:
+    """The gradient as a sparse one that holds every number, zeros too."""
+    return torch.sparse_coo_tensor(torch.arange(len(g))[None], g, check_invariants=True)
+
+
+def by_torch(case: Case) -> Paths:
+    with in_double_precision():
+        return walk_in_groups(getattr(torch.optim, case.peer), case.theirs(), case.rate, case.shape)
+
+
+@contextmanager
+def in_double_precision() -> Iterator[None]:
+    """NAdam and ASGD keep numbers of the step in torch's default dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+@cache
+def schedulefree() -> Any:
+    import schedulefree
+
+    return schedulefree
+
+
+def by_schedulefree(case: Case) -> Paths:
+    """The library keeps y, from which it works x out."""
+    return walk_in_groups(getattr(schedulefree(), case.peer), case.theirs(), case.rate, case.shape)
+
+
+def by_timm(case: Case) -> Paths:
+    return walk_in_groups(timm_class(case.peer), case.theirs(), case.rate, case.shape)
+
+
+def timm_class(name: str) -> type:
+    module = {"RMSpropTF": "rmsprop_tf"}.get(name, name.lower())
+    return getattr(importlib.import_module(f"{timm().__name__}.{module}"), name)
+
+
+@cache
+def timm() -> ModuleType:
+    """timm's optimizers without timm itself, which needs torchvision: a package of another name at their place."""
+    home = importlib.util.find_spec("timm")
+    package = ModuleType("timm_optim")
+    package.__path__ = [f"{home.submodule_search_locations[0]}/optim"]
+    sys.modules[package.__name__] = package
+    return package
+
+
+# ---------------------------------------------------------------------------------------------------------------- Keras
 
 
 @cache
@@ -281,12 +154,11 @@ def keras() -> Any:
     return keras
 
 
-def decays(make: Callable[..., Any]) -> list[str]:
-    """The arguments in which a library's function takes weight decay."""
-    return [name for name in inspect.signature(make).parameters if name in ("weight_decay", "adam_weight_decay")]
+def by_keras(case: Case, cured: bool = True) -> Paths:
+    return {(decaying, decay): keras_path(case, decaying, decay, cured) for decaying, decay in SETTINGS}
 
 
-def by_keras(case: Case, decaying: bool, weight_decay: float, cured: bool = True) -> np.ndarray:
+def keras_path(case: Case, decaying: bool, weight_decay: float, cured: bool) -> np.ndarray:
     theta = keras().Variable(np.full(case.shape, START), dtype="float64")
     make = getattr(keras().optimizers, case.peer)
     decay = dict.fromkeys(decays(make), weight_decay or (0 if case.peer == "AdamW" else None))
@@ -315,6 +187,9 @@ def shown_by_keras(optimizer: Any, theta: Any) -> Any:
     return (theta.value - (1 - optimizer.beta_1) * optimizer._momentums[0].value) / optimizer.beta_1
 
 
+# ---------------------------------------------------------------------------------------------------------------- optax
+
+
 @cache
 def optax() -> Any:
     """optax with jax in double precision."""
@@ -326,65 +201,56 @@ def optax() -> Any:
     return optax
 
 
-@cache
-def optax_walk(peer: str, given: tuple[tuple[str, Any], ...], shape: tuple[int, ...]) -> Callable[..., Any]:
+OF_SIGNS = ("sign_sgd", "signum")  # beside which decay is decoupled: it would change no sign
+
+
+def by_optax(case: Case) -> Paths:
     """The whole walk as one compiled function of the rates and the weight decay.
 
     A kernel is (in, out) in flax where a weight is (out, in) in torch, so a matrix is transposed.
     """
     import jax
 
-    make = getattr(optax() if hasattr(optax(), peer) else optax().contrib, peer)
-
-    starts = peer == "rprop" or dict(given).get("warmup_steps")  # then the rate is a number there
+    make, given = attrgetter(case.peer)(optax()), case.theirs()
+    starts = case.peer == "rprop" or given.get("warmup_steps")  # then the rate is a number there
 
     def walk(rates: Any, weight_decay: Any, grads: Any) -> Any:
         rate = rates[0] if starts else lambda count: rates[count]
-        if decays(make):
-            tx = make(rate, **dict.fromkeys(decays(make), weight_decay), **dict(given))
+        decayed = optax().add_decayed_weights(weight_decay)
+        if case.peer in OF_SIGNS:
+            tx = optax().chain(make(-1.0, **given), decayed, optax().scale_by_learning_rate(rate))
+        elif decays(make):
+            tx = make(rate, **dict.fromkeys(decays(make), weight_decay), **given)
         else:
-            tx = optax().chain(optax().add_decayed_weights(weight_decay), make(rate, **dict(given)))
-
-        shown = optax().contrib.schedule_free_eval_params if "schedule_free" in peer else lambda _, theta: theta
+            tx = optax().chain(decayed, make(rate, **given))
+        shown = optax().contrib.schedule_free_eval_params if "schedule_free" in case.peer else lambda _, theta: theta
 
         def step(carry: Any, g: Any) -> Any:
             theta, state = carry
-            g = g.reshape(shape).T
+            g = g.reshape(case.shape).T
             updates, state = tx.update(g, state, theta)
             theta = optax().apply_updates(theta, updates)
             return (theta, state), shown(state, theta).T.flatten()
 
-        theta = jax.numpy.full(shape[::-1], START)
+        theta = jax.numpy.full(case.shape[::-1], START)
         return jax.lax.scan(step, (theta, tx.init(theta)), grads)[1]
 
-    return jax.jit(walk)
+    compiled = jax.jit(walk)
+    return {
+        (decaying, decay): np.asarray(compiled(rates(case.rate, decaying), decay, gradients()))
+        for decaying, decay in SETTINGS
+    }
 
 
-def by_optax(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
-    walk = optax_walk(case.peer, tuple(case.theirs().items()), case.shape)
-    return np.asarray(walk(rates(case.rate, decaying), weight_decay, gradients()))
+# ----------------------------------------------------------------------------------------------------------- TensorFlow
 
 
-def by_schedulefree(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
-    """x after each step; the library keeps y, from which it works x out."""
-    import schedulefree
-
-    theta = torch.nn.Parameter(torch.full((6,), START, dtype=torch.float64))
-    optimizer = getattr(schedulefree, case.peer)([theta], lr=case.rate, weight_decay=weight_decay, **case.options)
-    path = []
-    optimizer.train()
-    for g, rate in zip(gradients(), rates(case.rate, decaying).tolist(), strict=True):
-        optimizer.param_groups[0]["lr"] = rate
-        theta.grad = torch.from_numpy(g.copy())
-        optimizer.step()
-        optimizer.eval()
-        path.append(theta.detach().numpy().copy())
-        optimizer.train()
-    return np.array(path)
-
-
-def by_tensorflow(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
+def by_tensorflow(case: Case) -> Paths:
     """TensorFlow 1's kernels as its documentation writes them, in 50 digits."""
+    return {(decaying, decay): tensorflow_path(case, decaying, decay) for decaying, decay in SETTINGS}
+
+
+def tensorflow_path(case: Case, decaying: bool, weight_decay: float) -> np.ndarray:
     columns = [
         tensorflow.KERNELS[case.peer](
             [mpf(float(g)) for g in column],
@@ -397,9 +263,66 @@ def by_tensorflow(case: Case, decaying: bool, weight_decay: float) -> np.ndarray
     return np.array(columns, dtype=np.float64).T
 
 
-_LIBRARIES = {"keras": by_keras, "optax": by_optax, "paper": by_schedulefree, "tf1": by_tensorflow}
+LIBRARIES = {
+    "torch": by_torch,
+    "schedulefree": by_schedulefree,
+    "timm": by_timm,
+    "keras": by_keras,
+    "optax": by_optax,
+    "tensorflow": by_tensorflow,
+}
 
 
 def difference(path: np.ndarray, other: np.ndarray) -> float:
     """The largest distance between two paths, relative to a weight's size and its way from the start."""
     return float(np.max(np.abs(path - other) / (np.abs(other) + np.abs(other - START))))
+
+
+# ------------------------------------------------------------------------------------------------- what is not compared
+
+MODULES = {
+    "torch": lambda: torch.optim,
+    "keras": lambda: keras().optimizers,
+    "optax": optax,
+    "schedulefree": schedulefree,
+}
+
+
+def optimizers_of(library: str) -> set[str]:
+    """The names of all optimizers that a library has."""
+    home = MODULES[library]()
+    if library == "optax":
+        return {*_of_rates(home), *(f"contrib.{name}" for name in _of_rates(home.contrib))}
+    base = home.Optimizer if hasattr(home, "Optimizer") else torch.optim.Optimizer
+    classes = {name: x for name, x in vars(home).items() if inspect.isclass(x) and issubclass(x, base)}
+    return {name for name, x in classes.items() if x not in (base, torch.optim.Optimizer)}
+
+
+def _of_rates(module: Any) -> list[str]:
+    """The functions whose first argument is a learning rate."""
+    functions = {name: x for name, x in vars(module).items() if inspect.isfunction(x)}
+    of_rates = [n for n, x in functions.items() if next(iter(inspect.signature(x).parameters), "") == "learning_rate"]
+    return [name for name in of_rates if not name.startswith(("_", "scale_by"))]
+
+
+def compared(library: str) -> set[str]:
+    """The names of a library's optimizers that a case compares."""
+    return {case.peer for case in CASES if case.library == library}
+
+
+def untried() -> dict[tuple[str, str], list[str]]:
+    """For each function that is compared, the arguments that no case moves from their defaults."""
+    left: dict[tuple[str, str], list[str]] = {}
+    for library, module in {**MODULES, "timm": None}.items():
+        for peer in dict.fromkeys(case.peer for case in CASES if case.library == library):
+            make = attrgetter(peer)(module()) if module else timm_class(peer)
+            cases = [case for case in CASES if (case.library, case.peer) == (library, peer)]
+            tried = {name for case in cases for name in _moved(make, case.theirs())}
+            always = {"params", "lr", "learning_rate", *DECAYS}
+            left[library, peer] = [n for n in inspect.signature(make).parameters if n not in tried | always]
+    return left
+
+
+def _moved(make: Callable[..., Any], given: dict[str, Any]) -> list[str]:
+    defaults = {name: p.default for name, p in inspect.signature(make).parameters.items()}
+    return [name for name, value in given.items() if value != defaults[name]]

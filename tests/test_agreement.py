@@ -1,54 +1,59 @@
 """Every optimizer that another library has too gives the library's numbers, and another dialect does not.
 
-200 steps on gradients that span nine orders of magnitude, zeros included, in float64. A difference is relative to a
-weight's size and its way from the start.
+200 steps on gradients that span nine orders of magnitude, zeros included, in float64: with a constant rate and a
+falling one, without weight decay and with it. A difference is relative to a weight's size and its way from the start.
+`--write-agreement` writes what is found into docs/agreement.md.
 """
 
 import inspect
 import itertools
 from dataclasses import replace
-from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
+from operator import attrgetter
 
 import numpy as np
 import pytest
 import torch
 
+import agreement_page
 import peers
-from nine_orders import DECAY
-from peers import CASES, difference, ours, theirs
+from peer_cases import CASES, NAMES, written_out
+from peers import SETTINGS, difference, ours, theirs
 from steepest import optim
 from steepest.optim.form import choose
 
-if any(find_spec(library) is None for library in ("keras", "optax", "schedulefree")):
+if any(find_spec(library) is None for library in ("keras", "optax", "schedulefree", "timm")):
     pytest.skip("`make test-lowest` does not install the libraries to compare with", allow_module_level=True)
 
-PAGE = Path(__file__).parent.parent / "docs" / "agreement.md"
 
-every_case = pytest.mark.parametrize("number", range(len(CASES)), ids=[f"{c.dialect}-{c.name}" for c in CASES])
-
-
-WARMING = [
-    replace(case, options={**case.options, "warmup_steps": 20})
-    for case in CASES
-    if case.peer.startswith("schedule_free")
-]
+@pytest.fixture(scope="module", params=CASES, ids=[f"{c.peer_name}-{c.dialect}-{c.name}" for c in CASES])
+def case(request):
+    """One after the other, so that each library walks once for all tests of a case."""
+    return request.param
 
 
-@cache
-def reference(number, decaying, weight_decay):
-    """The library's path, walked once in each process."""
-    return theirs(CASES[number], decaying, weight_decay)
+@pytest.fixture(scope="module")
+def reference(case):
+    return theirs(case)
 
 
-@every_case
-@pytest.mark.parametrize("decaying", [False, True], ids=["constant", "decaying"])
-@pytest.mark.parametrize("weight_decay", [0.0, DECAY], ids=["plain", "decay"])
-def test_the_librarys_numbers(number, decaying, weight_decay):
-    path = ours(CASES[number], decaying, weight_decay)
-    assert difference(path, reference(number, decaying, weight_decay)) < CASES[number].tolerance
-    assert np.ptp(path, axis=0).min() > 1e-3
+@pytest.fixture(scope="session")
+def found(request):
+    """What the tests measure, for the page."""
+    rows = {}
+    yield rows
+    if request.config.getoption("--write-agreement"):
+        agreement_page.PAGE.write_text(agreement_page.page(rows))
+
+
+def test_the_librarys_numbers(case, reference, found):
+    paths = ours(case)
+    found[case.name, case.dialect, case.peer_name] = [difference(paths[each], reference[each]) for each in SETTINGS]
+    assert max(found[case.name, case.dialect, case.peer_name]) < case.tolerance
+    assert all(np.ptp(path, axis=0).min() > 1e-3 for path in paths.values())
+
+
+# --- another dialect in a case's place --------------------------------------------------------------------------------
 
 
 def followed(cls, dialect, options):
@@ -61,111 +66,153 @@ def followed(cls, dialect, options):
         return None
 
 
-def same_mathematics(one, other, given):
+def same_mathematics(one, other, given, weight_decay):
     """Whether two rules are one function of the given numbers: also where a default of theirs comes into play."""
     names = set(one.defaults) & set(other.defaults) - {"lr", "weight_decay", *given}
-    alike = (one.update, one.prepare, one.decay) == (other.update, other.prepare, other.decay)
+    alike = (one.update, one.prepare) == (other.update, other.prepare) and (
+        not weight_decay or one.decay == other.decay
+    )
     return alike and all(one.defaults[name] == other.defaults[name] for name in names)
 
 
-SWAPS = [
-    (number, dialect)
-    for number, case in enumerate(CASES)
-    for dialect in dict.fromkeys(f.dialect for f in getattr(optim, case.cls).forms)
-    if dialect != case.dialect
-]
+EVERYWHERE = set(SETTINGS)
+CONSTANT = {each for each in SETTINGS if not each[0]}
+UNDECAYED = {each for each in SETTINGS if not each[1]}
 
-# other rules, but the same numbers at these options: L2 and decoupled decay of plain descent; no δ; no momentum
-SAME = {
-    *(("SGD", a, b) for a in ("keras", "optax") for b in ("torch", "keras", "optax", "lecture", "paper")),
-    *(("Adagrad", "tf1", other) for other in ("torch", "lecture", "paper")),
-    ("RMSprop", "optax", "paper"),
-    # without warm-up
-    *(
-        (name, *two)
-        for name in ("ScheduleFreeSGD(momentum=0.8)", "ScheduleFreeAdamW")
-        for two in (("paper", "optax"), ("optax", "paper"))
-    ),
+# other rules, but the same numbers: of which class, for which options, between which dialects, in which settings
+SAME = (
+    # L2 and decoupled decay of plain descent
+    ("SGD", lambda o: not o.get("momentum"), ("keras",), ("torch", "optax", "lecture", "paper"), EVERYWHERE),
+    # a rate that stays may stand inside the velocity or outside
+    ("SGD", lambda o: not o.get("nesterov"), ("torch", "optax"), ("lecture", "paper"), CONSTANT),
+    ("SGD", lambda o: True, ("torch", "optax"), ("keras",), CONSTANT & UNDECAYED),
+    # Graves's velocity without momentum
+    ("RMSprop", lambda o: not o["momentum"] and not o["centered"], ("paper",), ("optax",), EVERYWHERE),
+    ("RMSprop", lambda o: not o["momentum"] and not o["centered"], ("paper",), ("keras",), UNDECAYED),
+    # no δ has no place
+    ("Adagrad", lambda o: o["eps"] == 0, ("tf1",), ("torch", "lecture", "paper"), EVERYWHERE),
+    ("LAMB", lambda o: True, ("keras",), ("optax", "paper"), UNDECAYED),
+    # weights of the mean under a rate that never rises are all alike
+    ("ScheduleFreeAdamW", lambda o: "warmup_steps" not in o, ("keras",), ("optax", "paper"), UNDECAYED),
+    ("ScheduleFreeAdamW", lambda o: "warmup_steps" not in o, ("optax",), ("paper",), EVERYWHERE),
+    ("ScheduleFreeSGD", lambda o: "warmup_steps" not in o, ("optax",), ("paper",), EVERYWHERE),
     # in bfloat16 the place of δ shows only beside a mean as small: tests/test_muon.py has one
-    *((f"Muon(momentum=0.8{more})", "torch", "paper") for more in ("", ", nesterov")),
-}
-
-
-@pytest.mark.parametrize(
-    ("number", "dialect"),
-    [pytest.param(n, d, id=f"{CASES[n].dialect}-{CASES[n].name}-as-{d}") for n, d in SWAPS],
+    ("Muon", lambda o: "adamw" not in o, ("torch",), ("paper",), EVERYWHERE),
 )
-def test_another_dialect_is_found_out(number, dialect):
-    """A swapped dialect moves the result by 1000 times the tolerance at least, unless the two are the same method."""
-    found_out(CASES[number], dialect, reference(number, True, DECAY))
 
 
-# dialects that no library here speaks, two by two; with a library's they are compared above
-UNSPOKEN = [
-    (replace(case, dialect=one), other)
-    for case in {(c.cls, str(c.options), str(c.alone)): c for c in CASES}.values()
-    for spoken in [dict.fromkeys(f.dialect for f in getattr(optim, case.cls).forms)]
-    for one, other in itertools.combinations([d for d in spoken if d not in ("keras", "optax", "tf1")], 2)
-]
-
-
-@pytest.mark.parametrize(
-    ("case", "dialect"), [pytest.param(c, d, id=f"{c.dialect}-{c.name}-as-{d}") for c, d in UNSPOKEN]
-)
-def test_another_dialect_without_a_library_is_found_out(case, dialect):
-    try:
-        path = ours(case, True, DECAY)
-    except ValueError:
-        return  # it has no such form, and says so
-    found_out(case, dialect, path)
+def said_to_be_the_same(case, dialect, setting):
+    two = {case.dialect, dialect}
+    return any(
+        cls == case.cls and holds(case.ours) and setting in where and two & set(one) and two & set(other)
+        for cls, holds, one, other, where in SAME
+    )
 
 
 def found_out(case, dialect, expected):
-    """Whether a dialect in a case's place moves the result, or is the same method."""
-    options = {**case.options, **case.alone}
-    mine, other = followed(case.cls, case.dialect, options), followed(case.cls, dialect, options)
+    """A dialect in a case's place moves the result by 1000 times the tolerance, or is the same method."""
+    mine, other = (followed(case.cls, each, case.ours) for each in (case.dialect, dialect))
     try:
-        path = ours(case, True, DECAY, dialect=dialect)
+        paths = ours(case, dialect)
     except ValueError:
         return  # the other dialect has no such form, and says so
-    moved = difference(path, expected)
-    if same_mathematics(mine, other, peers.written_out(options)) or (case.name, case.dialect, dialect) in SAME:
-        assert moved < case.tolerance
-    else:
-        assert moved > 1000 * case.tolerance
+    for each in SETTINGS:
+        moved = difference(paths[each], expected[each])
+        one_method = same_mathematics(mine, other, written_out(case.ours), each[1])
+        if one_method or said_to_be_the_same(case, dialect, each):
+            assert moved < case.tolerance, (dialect, each)
+        else:
+            assert moved > 1000 * case.tolerance, (dialect, each)
 
 
-# what a library calls each of our options, where its signature has a default for it
+def dialects(case):
+    return dict.fromkeys(form.dialect for form in getattr(optim, case.cls).forms)
+
+
+def test_another_dialect_is_found_out(case, reference):
+    for dialect in dialects(case):
+        if dialect != case.dialect:
+            found_out(case, dialect, reference)
+
+
+COMPARED = {(case.cls, case.dialect) for case in CASES}
+UNCOMPARED = [
+    (replace(case, dialect=one), other)
+    for case in {(case.cls, str(case.ours)): case for case in CASES}.values()
+    for one, other in itertools.combinations([d for d in dialects(case) if (case.cls, d) not in COMPARED], 2)
+]
+
+
 @pytest.mark.parametrize(
-    ("cls", "dialect", "peer"),
-    sorted({(c.cls, c.dialect, c.peer) for c in CASES if c.dialect in ("keras", "optax") and not c.alone}),
+    ("one", "dialect"), [pytest.param(c, d, id=f"{c.name}-{c.dialect}-as-{d}") for c, d in UNCOMPARED]
 )
-def test_a_dialects_defaults_are_the_librarys(cls, dialect, peer):
-    if dialect == "keras":
-        library = peers.keras().optimizers
+def test_another_dialect_is_found_out_where_no_library_is_compared(one, dialect):
+    try:
+        expected = ours(one)
+    except ValueError:
+        return  # it has no such form, and says so
+    found_out(one, dialect, expected)
+
+
+# --- defaults, and what is not compared -------------------------------------------------------------------------------
+
+
+def librarys(case):
+    """The library's function itself."""
+    if case.library == "timm":
+        return peers.timm_class(case.peer)
+    return attrgetter(case.peer)(peers.MODULES[case.library]())
+
+
+OF_DEFAULTS = {
+    c.peer_name: c for c in CASES if c.library in (c.dialect, "schedulefree", "timm") and not c.alone and not c.beside
+}
+
+
+@pytest.mark.parametrize("one", OF_DEFAULTS.values(), ids=OF_DEFAULTS)
+def test_a_dialects_defaults_are_the_librarys(one):
+    has = written_out({name: p.default for name, p in inspect.signature(librarys(one)).parameters.items()})
+    if one.library in NAMES:
+        names = {**NAMES[one.library], **one.renamed, "weight_decay": "weight_decay", "lr": "learning_rate"}
     else:
-        library = peers.optax() if hasattr(peers.optax(), peer) else peers.optax().contrib
-    has = {name: p.default for name, p in inspect.signature(getattr(library, peer)).parameters.items()}
-    names = {**peers.NAMES[dialect], "weight_decay": "weight_decay", "lr": "learning_rate"}
-    names |= {"momentum": "b1"} if "schedule_free" in peer else {}
-    group = getattr(optim, cls)([torch.nn.Parameter(torch.ones(1, 1))], dialect=dialect).param_groups[0]
-    written = {name: value for name, value in peers.written_out(group).items() if value is not None}
-    compared = {name: value for name, value in written.items() if names.get(name) in has}
+        names = {name: name for name in has}
+    made = getattr(optim, one.cls)
+    group = made([torch.nn.Parameter(torch.ones(1, 1))], dialect=one.dialect).param_groups[0]
+    form = choose(made.forms, group)
+    compared = {n: v for n, v in written_out(group).items() if n in {*form.rule.defaults, *form.flags} and n in names}
+    compared = {name: value for name, value in compared.items() if value is not None and names[name] in has}
     expected = {name: has[names[name]] for name in compared}
-    without = ["lr"] if expected["lr"] in (inspect.Parameter.empty, None) else []
-    assert without == (["lr"] if dialect == "optax" and "schedule_free" not in peer else [])
-    assert {n: v or 0 for n, v in compared.items() if n not in without} == {
-        n: v or 0 for n, v in expected.items() if n not in without
-    }
-    assert len(compared) > 1
+    if expected["lr"] in (inspect.Parameter.empty, None):
+        assert one.library == "optax"
+        del compared["lr"], expected["lr"]
+    assert {n: v or 0 for n, v in compared.items()} == {n: v or 0 for n, v in expected.items()}
+    assert compared
 
 
-@pytest.mark.parametrize("case", WARMING, ids=[case.cls for case in WARMING])
-def test_optax_warms_up_from_nothing(case):
+@pytest.mark.parametrize("library", peers.MODULES)
+def test_every_optimizer_of_a_library_is_compared_or_said_to_be_another(library):
+    compared = {c.peer for c in CASES if c.library == library}
+    others = peers.optimizers_of(library) - compared
+    assert others == set(agreement_page.others(library))
+
+
+def test_every_argument_of_a_library_is_tried_or_said_to_be_another():
+    for (library, peer), names in peers.untried().items():
+        unknown = set(names) - set(agreement_page.REASONS)
+        assert not unknown, (library, peer)
+
+
+# --- the faults that the page names -----------------------------------------------------------------------------------
+
+WARMING = [replace(c, options={**c.options, "warmup_steps": 20}) for c in CASES if "schedule_free" in c.peer]
+
+
+@pytest.mark.parametrize("one", WARMING, ids=lambda case: case.cls)
+def test_optax_warms_up_from_nothing(one):
     """With a constant rate, the only one that it takes there, and whose part it computes in float32."""
-    path, reference = ours(case, False, DECAY), theirs(case, False, DECAY)
-    assert difference(path, reference) < 1e-6
-    assert difference(ours(case, False, DECAY, dialect="paper"), reference) > 1e-3
+    reference = theirs(one)[False, 0.02]
+    assert difference(ours(one)[False, 0.02], reference) < 1e-6
+    assert difference(ours(one, "paper")[False, 0.02], reference) > 1e-3
 
 
 def test_optax_adadelta_without_a_rate_ascends():
@@ -182,13 +229,15 @@ def test_optax_adadelta_without_a_rate_ascends():
 
 def test_keras_on_torch_averages_what_it_has_overwritten():
     """The fault that the page names, and that our comparison cures."""
-    case = next(case for case in CASES if case.peer == "ScheduleFreeAdamW")
-    path = ours(case, False, 0.0)
-    assert difference(path, peers.by_keras(case, False, 0.0)) < case.tolerance
-    assert difference(path, peers.by_keras(case, False, 0.0, cured=False)) > 1e-2
+    one = next(case for case in CASES if case.peer == "ScheduleFreeAdamW")
+    path = ours(one)[False, 0.0]
+    assert difference(path, peers.keras_path(one, False, 0.0, cured=True)) < one.tolerance
+    assert difference(path, peers.keras_path(one, False, 0.0, cured=False)) > 1e-2
 
 
 def test_the_page_has_a_row_for_every_case():
-    rows = [line.split(" | ")[:2] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    assert rows == [[f"| `{case.name}`", case.library] for case in CASES]
-    assert all(fault in PAGE.read_text() for fault in peers.FAULTS)
+    written = agreement_page.PAGE.read_text()
+    rows = [line.strip("| ").split(" | ") for line in written.splitlines() if line.startswith("| `")]
+    assert [row[:3] for row in rows] == [[f"`{c.name}`", c.dialect, c.peer_name] for c in CASES]
+    assert all(float(x) <= c.tolerance for c, row in zip(CASES, rows, strict=True) for x in row[3:])
+    assert written.endswith(agreement_page.rest()), "docs/agreement.md is stale: make agreement"

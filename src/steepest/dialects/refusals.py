@@ -100,5 +100,13 @@ FOREIGN = {
         "ProximalGradientDescentOptimizer": "it shrinks the weights by a proximal step",
         "SyncReplicasOptimizer": "it wraps another one; translate that one",
     },
-    "schedulefree": {"RAdamScheduleFree": "no class here has this rule"},
+    "schedulefree": {
+        "RAdamScheduleFree": "no class here has this rule",
+        "RAdamScheduleFreeClosure": "no class here has this rule",
+        "AdamWScheduleFreePaper": "its correction is in the rate, so that δ is beside the uncorrected root",
+        "AdamWScheduleFreeReference": "it is another program for the same; write schedulefree.AdamWScheduleFree",
+        "AdamWScheduleFreeClosure": "it is another program for the same; write schedulefree.AdamWScheduleFree",
+        "SGDScheduleFreeReference": "it is another program for the same; write schedulefree.SGDScheduleFree",
+        "SGDScheduleFreeClosure": "it is another program for the same; write schedulefree.SGDScheduleFree",
+    },
 }  # fmt: skip
