@@ -244,6 +244,7 @@ OPTAX = [
     Case("Adam", "optax", "nadam", ADAM, beside={"nesterov": False}),
     Case("AdamW", "optax", "nadamw", ADAM, beside={"nesterov": False}),
     Case("Adamax", "optax", "adamax", ADAM),
+    Case("Adamax", "optax", "adamaxw", ADAM, DECOUPLED),
     Case("RAdam", "optax", "radam", ADAM),
     Case("Rprop", "optax", "rprop", RPROP),
     Case("Lion", "optax", "lion", {"betas": BETAS}),

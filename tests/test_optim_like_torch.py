@@ -10,7 +10,14 @@ from steepest import optim
 from steepest.optim import shell
 
 STEPS = 100
-OF_OTHER_DIALECTS = {"initial_scale", "eps_root", "nesterov", "bias_correction", "eps_in_sqrt"}
+OF_OTHER_DIALECTS = {
+    "initial_scale",
+    "eps_root",
+    "nesterov",
+    "bias_correction",
+    "eps_in_sqrt",
+    "decoupled_weight_decay",
+}
 OURS_ALONE = {*shell.OURS, "initial_velocity", *OF_OTHER_DIALECTS}
 
 SETTINGS = {

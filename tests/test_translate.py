@@ -176,6 +176,8 @@ def test_pasted_lines_walk_the_path_of_the_source(seed):
             # torch keeps the rate of ASGD and the product of NAdam's momenta in single precision
             allowed = 1e-5 if answer.line.startswith(("torch.optim.ASGD", "torch.optim.NAdam")) else 1e-8
             apart = difference(path(call, changing=True), path(answer.line, changing=True))
+            if path(call, changing=True)[-1].isnan().all():
+                continue  # one weight's 0/0 in the norm that clips all shows nothing
             assert (apart < allowed) == (answer.holds == "always"), (call, answer.line, apart)
             if answer.holds == "constant":
                 assert difference(path(call), path(answer.line)) < allowed, (call, answer.line)

@@ -73,7 +73,6 @@ FOREIGN = {
     },
     "optax": {
         "adafactor": "its second moment is a product of row and column means",
-        "adamaxw": "AdaMax with decoupled weight decay is no form here; optax.adamax is",
         "fromage": "its steps are as long as a share of a layer's weights",
         "lars": "its rates go by the norm of each layer",
         "lbfgs": "it searches along lines, with several gradients in a step",

@@ -398,7 +398,7 @@ class Adamax(Optimizer):
 
     ==========  ==========================================================================
     "torch"     $u \leftarrow \max(\rho_2 u, |g| + \delta)$
-    "optax"     the same
+    "optax"     the same; `decoupled_weight_decay` makes it optax's adamaxw
     "keras"     $u \leftarrow \max(\rho_2 u, |g|)$, and the step divides by u + δ
     "paper"     no δ
     ==========  ==========================================================================
@@ -411,7 +411,8 @@ class Adamax(Optimizer):
     forms = (
         form("torch", ADAMAX),
         form("keras", ADAMAX_OUTSIDE, {"lr": 1e-3, "eps": 1e-7}, "decoupled"),
-        form("optax", ADAMAX),
+        form("optax", ADAMAX, decoupled_weight_decay=False),
+        form("optax", ADAMAX, {"weight_decay": 1e-4}, "decoupled", decoupled_weight_decay=True),
         form("paper", ADAMAX_PUBLISHED),
     )
 
@@ -425,6 +426,7 @@ class Adamax(Optimizer):
         foreach: bool | None = None,
         *,
         capturable: bool = False,
+        decoupled_weight_decay: bool = False,
         **shell: Unpack[Shell],
     ) -> None: ...
 
