@@ -9,7 +9,7 @@ BENCH ?= step_time training_step beside_the_rule first_step accuracy sixteen_bit
 
 PACKAGE := pyproject.toml constraints.txt
 
-.PHONY: help race test test-report docs agreement check format bench import-cost test-lowest kills clean
+.PHONY: help race test test-report docs agreement round-trips check format bench import-cost test-lowest kills clean
 
 help:
 	@echo "make race         build .venv, then race the optimizers on MNIST"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench        every benchmark in turn: about ten minutes on an idle machine; BENCH=step_time for one"
 	@echo "make docs         write docs/optimizers.md from the rules"
 	@echo "make agreement    compare every optimizer with other libraries and write docs/agreement.md"
+	@echo "make round-trips  ask translate about 5000 random calls and run its answers in the libraries themselves"
 	@echo "make import-cost  print what importing steepest costs beyond torch"
 	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
 	@echo "make kills        kill a race 100 times and compare what it comes to with undisturbed ones"
@@ -36,6 +37,9 @@ test-report: $(VENV)/axe.min.js
 
 docs: $(VENV)/dev.installed
 	$(VENV)/bin/python scripts/optimizers_page.py
+
+round-trips: $(VENV)/dev.installed
+	$(VENV)/bin/python scripts/round_trips.py
 
 agreement: $(VENV)/dev.installed
 	$(VENV)/bin/python -m pytest -n 0 tests/test_agreement.py -k librarys_numbers --write-agreement

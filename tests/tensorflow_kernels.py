@@ -1,5 +1,6 @@
 """TensorFlow 1's training kernels in 50-digit arithmetic, one number at a time, from the documentation of its raw ops.
 
+tf.raw_ops.ApplyMomentum     accum ← momentum·accum + grad; var -= lr · accum; Nesterov: lr · (grad + momentum·accum)
 tf.raw_ops.ApplyAdagrad      accum += grad²; var -= lr · grad · (1 / √accum)
 tf.raw_ops.ApplyRMSProp      ms ← ρ·ms + (1−ρ)·grad²; mom ← momentum·mom + lr · grad / √(ms + ε); var -= mom
 tf.raw_ops.ApplyCenteredRMSProp
@@ -15,10 +16,21 @@ in the loss.
 from mpmath import mp, mpf, sqrt
 
 mp.dps = 50
+START = mpf(1)
 
 
-def adagrad(grads, rates, weight_decay, initial_accumulator_value, eps):
-    var, accum, path = mpf(1), initial_accumulator_value, []
+def momentum(grads, rates, weight_decay, momentum, nesterov=False, start=START):
+    var, accum, path = start, mpf(0), []
+    for grad, lr in zip(grads, rates, strict=True):
+        grad = grad + weight_decay * var
+        accum = momentum * accum + grad
+        var = var - lr * (grad + momentum * accum if nesterov else accum)
+        path.append(var)
+    return path
+
+
+def adagrad(grads, rates, weight_decay, initial_accumulator_value, eps, start=START):
+    var, accum, path = start, initial_accumulator_value, []
     assert eps == 0
     for grad, lr in zip(grads, rates, strict=True):
         grad = grad + weight_decay * var
@@ -28,8 +40,8 @@ def adagrad(grads, rates, weight_decay, initial_accumulator_value, eps):
     return path
 
 
-def rmsprop(grads, rates, weight_decay, alpha, eps, momentum):
-    var, ms, mom, path = mpf(1), mpf(1), mpf(0), []
+def rmsprop(grads, rates, weight_decay, alpha, eps, momentum, start=START):
+    var, ms, mom, path = start, mpf(1), mpf(0), []
     for grad, lr in zip(grads, rates, strict=True):
         grad = grad + weight_decay * var
         ms = alpha * ms + (1 - alpha) * grad**2
@@ -39,8 +51,8 @@ def rmsprop(grads, rates, weight_decay, alpha, eps, momentum):
     return path
 
 
-def centered_rmsprop(grads, rates, weight_decay, alpha, eps, momentum):
-    var, ms, mg, mom, path = mpf(1), mpf(1), mpf(0), mpf(0), []
+def centered_rmsprop(grads, rates, weight_decay, alpha, eps, momentum, start=START):
+    var, ms, mg, mom, path = start, mpf(1), mpf(0), mpf(0), []
     for grad, lr in zip(grads, rates, strict=True):
         grad = grad + weight_decay * var
         ms = alpha * ms + (1 - alpha) * grad**2
@@ -51,8 +63,8 @@ def centered_rmsprop(grads, rates, weight_decay, alpha, eps, momentum):
     return path
 
 
-def adadelta(grads, rates, weight_decay, rho, eps):
-    var, accum, accum_update, path = mpf(1), mpf(0), mpf(0), []
+def adadelta(grads, rates, weight_decay, rho, eps, start=START):
+    var, accum, accum_update, path = start, mpf(0), mpf(0), []
     for grad, lr in zip(grads, rates, strict=True):
         grad = grad + weight_decay * var
         accum = rho * accum + (1 - rho) * grad**2
@@ -63,8 +75,8 @@ def adadelta(grads, rates, weight_decay, rho, eps):
     return path
 
 
-def adam(grads, rates, weight_decay, beta1, beta2, eps):
-    var, m, v, path = mpf(1), mpf(0), mpf(0), []
+def adam(grads, rates, weight_decay, beta1, beta2, eps, start=START):
+    var, m, v, path = start, mpf(0), mpf(0), []
     for t, (grad, lr) in enumerate(zip(grads, rates, strict=True), 1):
         grad = grad + weight_decay * var
         m = beta1 * m + (1 - beta1) * grad
@@ -75,6 +87,7 @@ def adam(grads, rates, weight_decay, beta1, beta2, eps):
 
 
 KERNELS = {
+    "ApplyMomentum": momentum,
     "ApplyAdagrad": adagrad,
     "ApplyRMSProp": rmsprop,
     "ApplyCenteredRMSProp": centered_rmsprop,

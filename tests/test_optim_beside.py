@@ -267,6 +267,18 @@ def test_a_step_that_a_scaler_skips_changes_nothing_at_all(name, options, before
     assert all(p.equal(q) for p, q in zip(params, twins, strict=True))
 
 
+@pytest.mark.parametrize(("dialect", "norm"), [("torch", 5 + 1e-6), ("lecture", 5 + 1e-6), ("keras", 5), ("optax", 5)])
+def test_a_dialect_divides_by_its_librarys_norm(dialect, norm):
+    p = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    optimizer = optim.SGD([p], lr=1.0, clip_norm=1.0, dialect=dialect)
+    p.grad = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    optimizer.step()
+    torch.testing.assert_close(p.detach(), -p.grad / norm, rtol=1e-14, atol=0)
+    p.grad.zero_()
+    optimizer.step()
+    torch.testing.assert_close(p.detach(), -torch.tensor([3.0, 4.0], dtype=torch.float64) / norm, rtol=1e-14, atol=0)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_clipping_by_a_norm_that_is_no_number_is_torchs(bad):
     """NaN spreads to every weight, and an infinite norm leaves of the gradients nothing but NaN where they were so."""

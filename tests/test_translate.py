@@ -12,56 +12,9 @@ import torch
 import steepest
 from steepest import optim, translate
 from steepest.dialects.call import LONGEST, Expression, read_call
-from steepest.dialects.libraries import TARGETS, constructors
-from steepest.dialects.recipe import gathered, read_recipe, tuples
+from steepest.dialects.libraries import constructors
 
 STEPS = 40
-VALUES = {
-    "lr": (1e-4, 3e-3, 0.1, 0.5),
-    "momentum": (0.0, 0.5, 0.9),
-    "dampening": (0.0, 0.0, 0.5),
-    "weight_decay": (0.0, 0.0, 1e-3, 0.1),
-    "eps": (0.0, 1e-10, 1e-8, 1e-7, 1e-3),
-    "eps_root": (0.0, 1e-8),
-    "alpha": (0.5, 0.9, 0.99),
-    "rho": (0.9, 0.95),
-    "beta1": (0.5, 0.9),
-    "beta2": (0.9, 0.99, 0.999),
-    "betas": ((0.9, 0.99), (0.5, 0.999)),
-    "lr_decay": (0.0, 0.0, 0.01),
-    "initial_accumulator_value": (0.0, 0.1, 1.0),
-    "initial_scale": (0.0, 0.0, 1.0),
-    "momentum_decay": (4e-3, 1.0),
-    "clip_norm": (None, None, None, 0.5),
-    "maximize": (False, False, False, True),
-    "nesterov": (False, True),
-    "amsgrad": (False, True),
-    "centered": (False, True),
-    "decoupled_weight_decay": (False, True),
-}
-
-
-def random_call(rng, constructor):
-    """A call of the library's optimizer: some arguments, by place or by name."""
-    names = [n for n in constructor.parameters if n != "params"]
-    known = {n: rng.choice(VALUES[ours]) for n, ours in constructor.parameters.items() if ours in VALUES}
-    if constructor.library == "steepest":
-        dialects = list(dict.fromkeys(f.dialect for f in constructor.optimizer_class.forms))
-        known["dialect"] = rng.choice(dialects)
-    placed = 0
-    while placed < 3 and placed < len(names) and names[placed] in known and rng.random() < 0.5:
-        placed += 1
-    if "params" in constructor.parameters:
-        placed = min(placed, 1)
-    given = [repr(known[name]) for name in names[:placed]]
-    given += [
-        f"{name}={value!r}"
-        for name, value in known.items()
-        if name not in names[:placed] and (rng.random() < 0.6 or name in constructor.required)
-    ]
-    given += [f"{name}={value!r}" for name, value in constructor.says.items()]
-    first = ["model.parameters()"] if "params" in constructor.parameters else []
-    return f"{constructor.shown}({', '.join(first + given)})"
 
 
 def gradients(eps=(1e-10, 1e-8, 1e-7, 1e-3)):
@@ -132,75 +85,6 @@ def runnable(line):
     return translate(line, to="steepest").line, 0.0
 
 
-def same_numbers(recipe, to):
-    """The line with the source's numbers in the target's form, as one would paste them; None where it has none."""
-    own = recipe.constructor.optimizer_class
-    rivals = [c for c in constructors(to) if c.method == recipe.constructor.method]
-    sayable = {ours for c in rivals for ours in c.parameters.values()}
-    sayable |= {name for names in tuples(own).values() for name in names}
-    # numbers that were not given are the source's defaults, not the target's
-    naive = {**recipe.arguments, **recipe.followed.numbers}
-    naive = gathered(own, {k: v for k, v in naive.items() if k in sayable and k != "dialect"})
-    return f"steepest.optim.{recipe.constructor.method}(model.parameters(), dialect={to!r}, {written(naive)})"
-
-
-def written(arguments):
-    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_pasted_lines_walk_the_path_of_the_source(seed):
-    rng = random.Random(seed)
-    libraries = ("torch", "keras", "optax", "tf1", "schedulefree", "steepest")
-    every = [c for library in libraries for c in constructors(library) if c.method != "Muon"]  # which wants matrices
-    seen = {"always": 0, "constant": 0, None: 0}
-    elsewhere = 0
-    for _ in range(90):
-        call = random_call(rng, rng.choice(every))
-        try:
-            recipe = read_recipe(call)
-            translate(call, to="steepest")
-        except ValueError:  # what the class refuses, translate refuses
-            for to in TARGETS:
-                with pytest.raises(ValueError, match=r"\w"):
-                    translate(call, to)
-            continue
-        for to in ("torch", "keras", "optax"):
-            answer = translate(call, to)
-            seen[answer.holds] += 1
-            assert answer.steepest
-            if answer.line is None:
-                assert answer.reasons
-                elsewhere += elsewhere < 16 and leads_elsewhere(call, recipe, to)
-                continue
-            # torch keeps the rate of ASGD and the product of NAdam's momenta in single precision
-            allowed = 1e-5 if answer.line.startswith(("torch.optim.ASGD", "torch.optim.NAdam")) else 1e-8
-            apart = difference(path(call, changing=True), path(answer.line, changing=True))
-            if path(call, changing=True)[-1].isnan().all():
-                continue  # one weight's 0/0 in the norm that clips all shows nothing
-            assert (apart < allowed) == (answer.holds == "always"), (call, answer.line, apart)
-            if answer.holds == "constant":
-                assert difference(path(call), path(answer.line)) < allowed, (call, answer.line)
-    assert all(seen.values())
-    assert elsewhere >= 8
-
-
-def leads_elsewhere(call, recipe, to):
-    """Where translate gives no line, the numbers alone indeed do not do; False where they cannot even be tried."""
-    if recipe.arguments.get("clip_norm") or recipe.arguments.get("maximize"):
-        return False
-    refused = {name for c in constructors(to) if c.method == recipe.constructor.method for name in c.positive}
-    if any(recipe.followed.numbers[name] == 0 for name in refused):  # the library refuses 0, whatever the rule does
-        return False
-    line = same_numbers(recipe, to)
-    try:
-        there = path(line)
-    except ValueError:  # the target has no such form at all
-        return False
-    assert difference(path(call), there) > 1e-7, (call, line)
-    return True
-
-
 @pytest.mark.parametrize(
     ("call", "to", "line", "holds"),
     [
@@ -266,7 +150,9 @@ def test_clipping_and_decay_stand_in_a_chain():
     line = "optax.chain(optax.clip_by_global_norm(0.5), optax.add_decayed_weights(0.1), optax.adam(learning_rate=0.01))"
     own = "steepest.optim.Adam(net.parameters(), lr=0.01, weight_decay=0.1, clip_norm=0.5)"
     assert translate(own, to="optax").line == line
-    assert difference(path(own.replace("net", "model")), path(line)) < 1e-12
+    assert difference(path(own.replace("net", "model")), path(line)) < 1e-6 / 0.5
+    assert "clips by the norm + 1e-6" in translate(own, to="optax").notes[0]
+    assert not translate(line, to="keras").notes
     for bad, why in [
         ("optax.chain(optax.adam(0.1), optax.clip_by_global_norm(1.0))", "an optimizer ends the chain"),
         ("optax.chain(optax.add_decayed_weights(0.1), optax.adamw(0.1))", "decay of its own"),
@@ -372,6 +258,29 @@ def test_optax_takes_none_for_a_no():
     """So does what it is compared with: `if eps_in_sqrt`."""
     asked, meant = (translate(f"optax.rmsprop(0.1, eps_in_sqrt={no})", to="torch") for no in (None, False))
     assert asked.line == meant.line == "torch.optim.RMSprop(model.parameters(), lr=0.1, alpha=0.9)"
+
+
+def test_switches_and_whole_numbers_are_written_as_they_are_taken():
+    plain = "torch.optim.Muon(m.parameters(), lr=0.02, nesterov=False)"
+    assert translate(plain, to="torch").line == plain
+    warm = translate("schedulefree.SGDScheduleFree(p, lr=0.1, warmup_steps=4)", to="steepest")
+    assert warm.line == "steepest.optim.ScheduleFreeSGD(p, lr=0.1, warmup_steps=4)"
+    late = "steepest.optim.ScheduleFreeSGD(p, lr=0.1, warmup_steps=4, dialect='optax')"
+    assert translate(late, to="optax").line == "optax.contrib.schedule_free_sgd(learning_rate=0.1, warmup_steps=4)"
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        ("optax.contrib.schedule_free_sgd(0.1, warmup_steps=0)", "never moves: its rate is 0; leave warmup_steps out"),
+        ("optax.contrib.schedule_free_adamw(0.1, b1=0.0)", "does not work with b1=0; b1 must be above 0"),
+        ("keras.optimizers.Lion(0.1, beta_1=0)", "does not work with beta_1=0"),
+        ("schedulefree.SGDScheduleFree(p, momentum=0)", "does not work with momentum=0"),
+    ],
+)
+def test_what_a_library_makes_nonsense_of_is_refused(call, why):
+    with pytest.raises(ValueError, match=why):
+        translate(call)
 
 
 def test_a_bare_name_needs_its_library():

@@ -203,6 +203,7 @@ ROWS = (
         "ScheduleFreeSGD",
         "params lr momentum weight_decay warmup_steps r: weight_lr_power: foreach:",
         dialect="paper",
+        positive=("momentum",),
     ),
     row(
         "schedulefree",

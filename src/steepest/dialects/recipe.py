@@ -188,6 +188,7 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
         idle.append("ema_momentum")
         del abroad["ema_momentum"]
     _refuse_ascent(constructor, given)
+    _refuse_zeros(constructor, arguments)
     if course:
         _refuse_schedule(constructor)
     arguments = _filled(constructor, arguments)
@@ -238,6 +239,15 @@ def _refuse_schedule(constructor: Constructor) -> None:
 def _refuse_ascent(constructor: Constructor, given: Mapping[str, Any]) -> None:
     if constructor.library == "optax" and given.get("learning_rate", 0.0) is None:
         raise ValueError(f"{constructor.shown} with learning_rate=None climbs: its steps keep their sign; give a rate")
+
+
+def _refuse_zeros(constructor: Constructor, arguments: Mapping[str, Any]) -> None:
+    """What the library itself refuses, or makes nonsense of."""
+    for theirs, ours in constructor.parameters.items():
+        if ours in constructor.positive and ours in arguments and arguments[ours] == 0:
+            raise ValueError(f"{constructor.shown} does not work with {theirs}=0; {theirs} must be above 0")
+    if constructor.library == "optax" and arguments.get("warmup_steps", 1) == 0:
+        raise ValueError(f"{constructor.shown} with warmup_steps=0 never moves: its rate is 0; leave warmup_steps out")
 
 
 def tuples(optimizer_class: type[optim.Optimizer]) -> dict[str, list[str]]:

@@ -22,7 +22,7 @@ from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_
 from steepest.dialects.refusals import BESIDE_THE_PATH, OPAQUE_DEFAULTS
 from steepest.dialects.schedules import write_schedule, write_scheduler
 from steepest.names import unknown
-from steepest.optim.options import SWITCHES
+from steepest.optim.options import SWITCHES, added_to_norm
 from steepest.plain_math import plain
 from steepest.rules import Rule
 
@@ -159,6 +159,9 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
     if found is None:
         unread = recipe.constructor.method in UNREAD.get(to, {}).values()
         return replace(answer, reasons=(_reason(recipe, source, to),), unread=unread)
+    if source.beside.get("clip_norm") and added_to_norm(recipe.arguments["dialect"]) != added_to_norm(to):
+        share = 1e-6 / source.beside["clip_norm"]
+        notes.append(f"one of the two clips by the norm + 1e-6: a clipped step differs by up to {share:.0e} of it")
     if source.rule.evaluation_point or source.rule.gradient_point:
         notes.append("the parameters hold the point of the gradient; what eval() shows has no counterpart")
     return replace(answer, line=found.line, holds=found.holds, settings=found.settings, notes=tuple(notes))
@@ -307,7 +310,7 @@ def _line(
     """The constructor's call with these numbers; None when it has no argument for one of them, or refuses it."""
     if any(not numbers.get(name, 1.0) for name in constructor.positive):
         return None
-    wanted = {**numbers, **{name: True for name, on in flags.items() if on}}
+    wanted = {**numbers, **{name: on for name, on in flags.items() if on or _by_default(constructor, name)}}
     if constructor.library != "optax":
         wanted |= source.beside
     one, apart = constructor.optimizer_class, tuples(constructor.optimizer_class)
@@ -334,7 +337,7 @@ def _line(
                 return None
             given |= {spoken[n]: x for n, x in pairs}
         elif name in spoken:
-            given[spoken[name]] = bool(value) if name in SWITCHES else value
+            given[spoken[name]] = _as_taken(one, name, value)
         else:
             return None
     order = list(constructor.parameters)
@@ -343,6 +346,13 @@ def _line(
         given[spoken["lr"]] = _Code(source.schedule)
     first = parameters if "params" in constructor.parameters else ""
     return f"{WRITTEN[constructor.library]}{constructor.name}({', '.join(filter(None, (first, _written(given))))})"
+
+
+def _as_taken(optimizer_class: type, name: str, value: Any) -> Any:
+    """A value as its argument takes it: a switch, or a whole number of steps."""
+    if name in SWITCHES:
+        return bool(value)
+    return int(value) if inspect.signature(optimizer_class.__init__).parameters[name].annotation is int else value
 
 
 class _Code(str):
@@ -358,8 +368,12 @@ def _unchanged(name: str, value: Any, defaults: Followed, constructor: Construct
     if isinstance(value, tuple):
         return value == tuple(defaults.numbers.get(n) for n in tuples(constructor.optimizer_class)[name])
     if isinstance(value, bool):
-        return value == constructor.fixed.get(name, False)
+        return value == constructor.fixed.get(name, _by_default(constructor, name))
     return value == defaults.numbers.get(name, 0.0)
+
+
+def _by_default(constructor: Constructor, name: str) -> Any:
+    return inspect.signature(constructor.optimizer_class.__init__).parameters[name].default
 
 
 def _reason(recipe: Recipe, source: Followed, to: str) -> str:

@@ -23,12 +23,20 @@ class Followed:
     zero_gradient: bool
     state_dtype: torch.dtype | None = None
     rounding_seed: int | None = None
+    added_to_norm: float = 0.0
 
     @property
     def is_plain(self) -> bool:
         """Whether it asks for nothing beside the rule."""
         beside = self.clip_norm, self.average, self.state_dtype, self.rounding_seed
         return not (self.maximize or self.zero_gradient) and all(x is None for x in beside)
+
+    def clipping(self, norm: float) -> float:
+        """By what all gradients of this norm are multiplied; NaN where the norm is NaN."""
+        bound = norm + self.added_to_norm
+        if norm != norm:
+            return norm
+        return 1.0 if self.clip_norm is None or bound <= self.clip_norm else self.clip_norm / bound
 
     @property
     def counts_steps(self) -> bool:

@@ -17,6 +17,7 @@ from steepest.optim.counts import Counts
 from steepest.optim.form import Form, choose, facts
 from steepest.optim.group import Followed
 from steepest.optim.options import (
+    added_to_norm,
     beside_the_rule,
     check_flags,
     filled,
@@ -278,6 +279,7 @@ class Optimizer(torch.optim.Optimizer):
             bool(options["zero_grad_after_step"]),
             read_state_dtype(options),
             read_rounding_seed(options),
+            added_to_norm(options["dialect"]),
         )
 
     @torch.no_grad()

@@ -76,6 +76,11 @@ def beside_the_rule(options: Mapping[str, Any]) -> tuple[float | None, float | N
     )
 
 
+def added_to_norm(dialect: str) -> float:
+    """What is added to the norm before gradients are divided by it: by torch 1e-6, by Keras and optax nothing."""
+    return 0.0 if dialect in ("keras", "optax") else 1e-6
+
+
 def read_state_dtype(options: Mapping[str, Any]) -> torch.dtype | None:
     """`state_dtype`, checked; None for as many bits as the rule computes with."""
     dtype = options.get("state_dtype")

@@ -134,10 +134,9 @@ class Plan:
                 self._counts.array[self._places] -= 1  # a rule that is none changes nothing
                 raise
         self._step.point_at(gradients)
-        clip_norm = self.groups[0].clip_norm  # the same in every group
-        if clip_norm is not None:
-            norm = self._step.norm() * gradient_scale
-            gradient_scale *= min(1.0, clip_norm / (norm + 1e-6)) if norm == norm else norm
+        first = self.groups[0]  # the norm's bound is the same in every group
+        if first.clip_norm is not None:
+            gradient_scale *= first.clipping(self._step.norm() * gradient_scale)
         if self.scaled:
             for each in constants:
                 each[GRADIENT_SCALE] = gradient_scale
