@@ -102,6 +102,8 @@ def random_call(rng):
         given["betas"] = tuple(BETA(rng) for _ in tuples(constructor.optimizer_class)["betas"])
     if constructor.method in ("LAMB", "AdaBelief"):  # a 0/0 spreads by the norm; without momentum all is 0/0
         given |= {name: EPS_ABOVE_0(rng) for name in ("eps", "epsilon") if name in given}
+    if given.get("centered"):  # corrected, the first step's variance is 0 up to rounding
+        given.pop("bias_correction", None)
     if constructor.library == "steepest":
         given["dialect"] = rng.choice([form.dialect for form in constructor.optimizer_class.forms])
     given |= constructor.says
@@ -179,7 +181,7 @@ def nothing_near(call, walk, to):
 
 
 def allowed(*lines):
-    return 1e-5 if any(line.startswith(SINGLE) or "clip" in line for line in lines) else 1e-8
+    return 1e-4 if any(line.startswith(SINGLE) or "clip" in line for line in lines) else 1e-8
 
 
 def run(calls, seed):
