@@ -50,54 +50,51 @@ def prepare_uncorrected(lr, beta1, beta2):
     return {"rate": lr, "rho1": beta1, "new1": 1 - beta1, "rho2": beta2, "new2": 1 - beta2}
 
 
+def moments(g, s, r, rho1, new1, rho2, new2):
+    """The running means of the gradient and of its square."""
+    return rho1 * s + new1 * g, rho2 * r + new2 * g * g
+
+
 def update(theta, g, s, r, rate, rho1, new1, rho2, new2, correct1, correct2, delta):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     return theta - rate * (s * correct1) / (sqrt(r * correct2) + delta), s, r
 
 
 def update_as_printed(theta, g, s, r, rate, rho1, new1, rho2, new2, correct1, correct2, delta):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     return theta - rate * (s * correct1) / sqrt(r * correct2 + delta), s, r
 
 
 def update_amsgrad(theta, g, s, r, r_max, rate, rho1, new1, rho2, new2, correct1, correct2, delta):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     r_max = maximum(r_max, r)
     return theta - rate * (s * correct1) / (sqrt(r_max * correct2) + delta), s, r, r_max
 
 
 def update_hat(theta, g, s, r, rate, rho1, new1, rho2, new2, delta):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     return theta - rate * s / (sqrt(r) + delta), s, r
 
 
 def update_root(theta, g, s, r, rate, rho1, new1, rho2, new2, correct1, correct2, delta, root):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     return theta - rate * (s * correct1) / (sqrt(r * correct2 + root) + delta), s, r
 
 
 def update_amsgrad_hat(theta, g, s, r, r_max, rate, rho1, new1, rho2, new2, delta):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     r_max = maximum(r_max, r)
     return theta - rate * s / (sqrt(r_max) + delta), s, r, r_max
 
 
 def update_amsgrad_corrected(theta, g, s, r, r_max, rate, rho1, new1, rho2, new2, correct1, correct2, delta, root):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     r_max = maximum(r_max, r * correct2)
     return theta - rate * (s * correct1) / (sqrt(r_max + root) + delta), s, r, r_max
 
 
 def update_amsgrad_published(theta, g, s, r, r_max, rate, rho1, new1, rho2, new2):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     r_max = maximum(r_max, r)
     return theta - rate * s / where(r_max == 0.0, 1.0, sqrt(r_max)), s, r, r_max
 

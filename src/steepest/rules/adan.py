@@ -21,10 +21,12 @@ def prepare(t, lr, beta1, beta2, beta3, eps):
         "new3": 1 - beta3,
         "correct1": 1 / (1 - beta1**t),
         "correct2": beta2 / (1 - beta2**t),
-        "ahead": beta2,
         "correct3": 1 / (1 - beta3**t),
         "differs": 0.0 if t == 1 else 1.0,  # the first gradient has none before it
+        "ahead": beta2,
         "delta": eps,
+        "root": 0.0,
+        "kept": 1.0,
     }
 
 
@@ -37,71 +39,14 @@ def prepare_root(t, lr, beta1, beta2, beta3, eps, eps_root):
     return {**constants, "correct2": (1 - beta2) / (1 - beta2**t), "ahead": 1 - beta2, "root": eps_root}
 
 
-def moments(g, s, d, r, h, rho1, new1, rho2, new2, rho3, new3, differs, ahead):
+def update(theta, g, s, d, r, h, rate, rho1, new1, rho2, new2, rho3, new3, correct1, correct2, correct3, differs, ahead,
+           delta, root, kept):  # fmt: skip
     change = differs * (g - h)
     s = rho1 * s + new1 * g
     d = rho2 * d + new2 * change
     expected = g + ahead * change
-    return s, d, rho3 * r + new3 * expected * expected
-
-
-def update(
-    theta, g, s, d, r, h, rate, rho1, new1, rho2, new2, rho3, new3, correct1, correct2, correct3, differs, ahead, delta
-):
-    s, d, r = moments(g, s, d, r, h, rho1, new1, rho2, new2, rho3, new3, differs, ahead)
-    return theta - rate * (s * correct1 + d * correct2) / (sqrt(r * correct3) + delta), s, d, r, g
-
-
-def update_proximal(
-    theta,
-    g,
-    s,
-    d,
-    r,
-    h,
-    rate,
-    rho1,
-    new1,
-    rho2,
-    new2,
-    rho3,
-    new3,
-    correct1,
-    correct2,
-    correct3,
-    differs,
-    ahead,
-    delta,
-    kept,
-):
-    s, d, r = moments(g, s, d, r, h, rho1, new1, rho2, new2, rho3, new3, differs, ahead)
-    return kept * (theta - rate * (s * correct1 + d * correct2) / (sqrt(r * correct3) + delta)), s, d, r, g
-
-
-def update_root(
-    theta,
-    g,
-    s,
-    d,
-    r,
-    h,
-    rate,
-    rho1,
-    new1,
-    rho2,
-    new2,
-    rho3,
-    new3,
-    correct1,
-    correct2,
-    correct3,
-    differs,
-    ahead,
-    delta,
-    root,
-):
-    s, d, r = moments(g, s, d, r, h, rho1, new1, rho2, new2, rho3, new3, differs, ahead)
-    return theta - rate * (s * correct1 + d * correct2) / (sqrt(r * correct3 + root) + delta), s, d, r, g
+    r = rho3 * r + new3 * expected * expected
+    return kept * (theta - rate * (s * correct1 + d * correct2) / (sqrt(r * correct3 + root) + delta)), s, d, r, g
 
 
 SLOTS = (
@@ -145,7 +90,6 @@ ADAN_PROXIMAL = variant(
     ADAN,
     name="adan_proximal",
     title="Adan",
-    update=update_proximal,
     prepare=prepare_proximal,
     equation=ADAN.equation + r",\quad \theta \leftarrow \frac{\theta}{1 + \epsilon\lambda}",
     reference="Xie et al. (2022), algorithm 1, with the correction of the authors' program; 1−ρ is their β",
@@ -155,7 +99,7 @@ ADAN_PROXIMAL = variant(
 ADAN_ROOT = Rule(
     name="adan_root",
     title="Adan as optax has it",
-    update=update_root,
+    update=update,
     prepare=prepare_root,
     slots=SLOTS,
     hyperparameters=(*HYPERPARAMETERS, EPS_ROOT),

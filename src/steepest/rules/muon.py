@@ -31,44 +31,46 @@ HYPERPARAMETERS = (
 MOMENTUM = Slot("momentum_buffer", "m", "running mean of the gradient")
 
 
-def prepare(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps):
-    return {
-        "rate": lr,
-        "alpha": momentum,
-        "new": 1 - momentum,
-        "of_gradient": 1 - momentum,
-        "of_mean": momentum,
-        "a": ns_a,
-        "b": ns_b,
-        "c": ns_c,
-        "steps": ns_steps,
-        "delta": eps,
-        "kappa": rms_rate,
-    }
+def looking_ahead(alpha, _):
+    return 1 - alpha, alpha
 
 
-def prepare_plain(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps):
-    constants = prepare(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps)
-    return {**constants, "of_gradient": 0.0, "of_mean": 1.0}
+def looking_ahead_corrected(alpha, t):
+    return (1 - alpha) / (1 - alpha**t), alpha / (1 - alpha ** (t + 1))
 
 
-def prepare_corrected(t, lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps):
-    constants = prepare(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps)
-    by_gradient, by_mean = 1 / (1 - momentum**t), 1 / (1 - momentum ** (t + 1))
-    return {**constants, "of_gradient": (1 - momentum) * by_gradient, "of_mean": momentum * by_mean}
+def looking_ahead_of_the_sum(alpha, _):
+    return 1.0, alpha
 
 
-def prepare_corrected_plain(t, lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps):
-    constants = prepare_plain(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps)
-    return {**constants, "of_mean": 1 / (1 - momentum**t)}
+def itself(_, __):
+    return 0.0, 1.0
 
 
-def prepare_sum(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps):
-    return {**prepare(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps), "new": 1.0, "of_gradient": 1.0}
+def itself_corrected(alpha, t):
+    return 0.0, 1 / (1 - alpha**t)
 
 
-def prepare_sum_plain(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps):
-    return {**prepare_plain(lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps), "new": 1.0}
+def preparing(weights, summed=False):
+    """The constants of a mean, or of a sum; `weights` says how much of g and of it are flattened at step t."""
+
+    def prepare(t, lr, momentum, ns_a, ns_b, ns_c, ns_steps, rms_rate, eps):
+        of_gradient, of_mean = weights(momentum, t)
+        return {
+            "rate": lr,
+            "alpha": momentum,
+            "new": 1.0 if summed else 1 - momentum,
+            "of_gradient": of_gradient,
+            "of_mean": of_mean,
+            "a": ns_a,
+            "b": ns_b,
+            "c": ns_c,
+            "steps": ns_steps,
+            "delta": eps,
+            "kappa": rms_rate,
+        }
+
+    return prepare
 
 
 def lying(x):
@@ -92,26 +94,34 @@ def length(theta, kappa):
     return kappa * math.sqrt(max(rows, columns)) if kappa else math.sqrt(max(1.0, rows / columns))
 
 
-def update(theta, g, m, rate, alpha, new, of_gradient, of_mean, a, b, c, steps, delta, kappa):
-    m = alpha * m + new * g
-    x = coarse(of_gradient * g + of_mean * m)
-    x = flattened(x / maximum(norm(x), delta), a, b, c, steps)
-    return theta - rate * length(theta, kappa) * fine(x, theta), m
+def clamped(d, delta):
+    d = coarse(d)
+    return d / maximum(norm(d), delta)
 
 
-def update_published(theta, g, m, rate, alpha, new, of_gradient, of_mean, a, b, c, steps, delta, kappa):
-    m = alpha * m + new * g
-    x = coarse(of_gradient * g + of_mean * m)
-    x = flattened(x / (norm(x) + delta), a, b, c, steps)
-    return theta - rate * length(theta, kappa) * fine(x, theta), m
+def added(d, delta):
+    d = coarse(d)
+    return d / (norm(d) + delta)
 
 
-def update_fine(theta, g, m, rate, alpha, new, of_gradient, of_mean, a, b, c, steps, delta, kappa):
-    m = alpha * m + new * g
-    x = of_gradient * g + of_mean * m
-    x = flattened(x / (norm(x) + delta), a, b, c, steps)
-    return theta - rate * length(theta, kappa) * x, m
+def added_in_full(d, delta):
+    return d / (norm(d) + delta)
 
+
+def flattening(scaled):
+    """The update, with the way in which the matrix is made small enough for the iteration."""
+
+    def update(theta, g, m, rate, alpha, new, of_gradient, of_mean, a, b, c, steps, delta, kappa):
+        m = alpha * m + new * g
+        x = flattened(scaled(of_gradient * g + of_mean * m, delta), a, b, c, steps)
+        return theta - rate * length(theta, kappa) * fine(x, theta), m
+
+    return update
+
+
+update = flattening(clamped)
+update_published = flattening(added)
+update_in_full = flattening(added_in_full)
 
 MEAN = r"m \leftarrow \alpha m + (1-\alpha) g,\quad "
 SUM = r"m \leftarrow \alpha m + g,\quad "
@@ -134,7 +144,7 @@ MUON = Rule(
     name="muon",
     title="Muon",
     update=update,
-    prepare=prepare,
+    prepare=preparing(looking_ahead),
     slots=(MOMENTUM,),
     hyperparameters=HYPERPARAMETERS,
     equation=equation(MEAN, r"(1-\alpha) g + \alpha m", CLAMPED),
@@ -148,7 +158,7 @@ MUON_PLAIN = variant(
     MUON,
     name="muon_plain",
     title="Muon without Nesterov's look-ahead",
-    prepare=prepare_plain,
+    prepare=preparing(itself),
     equation=equation(MEAN, "m", CLAMPED),
     reference="torch.optim.Muon(nesterov=False)",
 )
@@ -175,8 +185,8 @@ MUON_CORRECTED = variant(
     MUON,
     name="muon_corrected",
     title="Muon with a corrected mean, in full precision",
-    update=update_fine,
-    prepare=prepare_corrected,
+    update=update_in_full,
+    prepare=preparing(looking_ahead_corrected),
     equation=equation(MEAN, r"(1-\alpha) \frac{g}{1-\alpha^t} + \alpha \frac{m}{1-\alpha^{t+1}}", ADDED),
     reference="optax.contrib.muon; rows and columns as torch counts them, the transpose of a kernel in flax",
     counts_steps=True,
@@ -186,7 +196,7 @@ MUON_CORRECTED_PLAIN = variant(
     MUON_CORRECTED,
     name="muon_corrected_plain",
     title="Muon with a corrected mean, without Nesterov's look-ahead, in full precision",
-    prepare=prepare_corrected_plain,
+    prepare=preparing(itself_corrected),
     equation=equation(MEAN, r"\frac{m}{1-\alpha^t}", ADDED),
     reference="optax.contrib.muon(nesterov=False)",
 )
@@ -195,8 +205,8 @@ MUON_SUM = variant(
     MUON,
     name="muon_sum",
     title="Muon of a decaying sum, in full precision",
-    update=update_fine,
-    prepare=prepare_sum,
+    update=update_in_full,
+    prepare=preparing(looking_ahead_of_the_sum, summed=True),
     equation=equation(SUM, r"g + \alpha m", ADDED),
     reference="keras.optimizers.Muon",
 )
@@ -205,7 +215,7 @@ MUON_SUM_PLAIN = variant(
     MUON_SUM,
     name="muon_sum_plain",
     title="Muon of a decaying sum, without Nesterov's look-ahead, in full precision",
-    prepare=prepare_sum_plain,
+    prepare=preparing(itself, summed=True),
     equation=equation(SUM, "m", ADDED),
     reference="keras.optimizers.Muon(nesterov=False)",
 )

@@ -1,6 +1,6 @@
 """NAdam: Adam that looks ahead. Four forms: torch's and Keras's schedule of μ, optax's constant μ, Dozat's own."""
 
-from steepest.rules.adam import AVERAGES
+from steepest.rules.adam import AVERAGES, moments
 from steepest.rules.facts import (
     BETA1,
     BETA2,
@@ -25,11 +25,9 @@ def scheduled_momentum(t, beta1, momentum_decay):
     return beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
 
 
-def prepare(t, lr, beta1, beta2, eps, momentum_decay, mu_product):
-    mu, mu_next = (scheduled_momentum(k, beta1, momentum_decay) for k in (t, t + 1))
-    mu_product = mu_product * mu
+def constants(t, lr, beta1, beta2, eps, mu, mu_next, mu_product):
+    """The step is ahead · s + now · g over the root; `mu_product` reaches up to this step's μ."""
     return {
-        "mu_product": mu_product,
         "ahead": lr * mu_next / (1 - mu_product * mu_next),
         "now": lr * (1 - mu) / (1 - mu_product),
         "rho1": beta1,
@@ -41,28 +39,24 @@ def prepare(t, lr, beta1, beta2, eps, momentum_decay, mu_product):
     }
 
 
+def prepare(t, lr, beta1, beta2, eps, momentum_decay, mu_product):
+    mu, mu_next = (scheduled_momentum(k, beta1, momentum_decay) for k in (t, t + 1))
+    mu_product = mu_product * mu
+    return {"mu_product": mu_product, **constants(t, lr, beta1, beta2, eps, mu, mu_next, mu_product)}
+
+
 def prepare_constant(t, lr, beta1, beta2, eps):
-    return {
-        "ahead": lr * beta1 / (1 - beta1 ** (t + 1)),
-        "now": lr * (1 - beta1) / (1 - beta1**t),
-        "rho1": beta1,
-        "new1": 1 - beta1,
-        "rho2": beta2,
-        "new2": 1 - beta2,
-        "correct2": 1 / (1 - beta2**t),
-        "delta": eps,
-    }
+    return constants(t, lr, beta1, beta2, eps, beta1, beta1, beta1**t)
 
 
 def prepare_published(t, lr, beta1, beta2, eps, momentum_decay, mu_product):
     mu = scheduled_momentum(t, beta1, momentum_decay)
-    constants = prepare(t, lr, beta1, beta2, eps, momentum_decay, mu_product)
-    return {**constants, "rho1": mu, "new1": 1 - mu, "correct2": beta2 / (1 - beta2**t)}
+    scheduled = prepare(t, lr, beta1, beta2, eps, momentum_decay, mu_product)
+    return {**scheduled, "rho1": mu, "new1": 1 - mu, "correct2": beta2 / (1 - beta2**t)}
 
 
 def update(theta, g, s, r, ahead, now, rho1, new1, rho2, new2, correct2, delta):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     return theta - (ahead * s + now * g) / (sqrt(r * correct2) + delta), s, r
 
 

@@ -1,6 +1,6 @@
 """Quasi-hyperbolic momentum: a step between the gradient and its mean; heavy ball in the form of a mean; QHAdam."""
 
-from steepest.rules.adam import MOMENTS
+from steepest.rules.adam import MOMENTS, moments
 from steepest.rules.adam import prepare as prepare_adam
 from steepest.rules.facts import (
     BETA2,
@@ -43,8 +43,7 @@ def update(theta, g, m, rate, alpha, new, nu, rest):
 
 
 def update_qhadam(theta, g, s, r, rate, rho1, new1, rho2, new2, correct1, correct2, delta, nu1, rest1, nu2, rest2):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     step = rest1 * g + nu1 * (s * correct1)
     return theta - rate * step / (sqrt(rest2 * g * g + nu2 * (r * correct2)) + delta), s, r
 

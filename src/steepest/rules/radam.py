@@ -6,7 +6,7 @@ rectifies from ρ_t > 5 on, optax has δ beside the corrected root, the paper ha
 
 import math
 
-from steepest.rules.adam import AVERAGES
+from steepest.rules.adam import AVERAGES, moments
 from steepest.rules.facts import (
     BETA1,
     BETA2,
@@ -59,14 +59,12 @@ def prepare_published(t, lr, beta1, beta2):
 
 
 def update(theta, g, s, r, rate, rho1, new1, rho2, new2, adaptive, plain, delta):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     return theta - rate * s * (adaptive / (sqrt(r) + delta) + plain), s, r
 
 
 def update_published(theta, g, s, r, rate, rho1, new1, rho2, new2, adaptive, plain):
-    s = rho1 * s + new1 * g
-    r = rho2 * r + new2 * g * g
+    s, r = moments(g, s, r, rho1, new1, rho2, new2)
     return theta - rate * s * (adaptive / where(r == 0.0, 1.0, sqrt(r)) + plain), s, r
 
 

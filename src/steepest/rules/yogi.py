@@ -25,15 +25,17 @@ def prepare_corrected(t, lr, beta1, beta2, eps):
     return {**prepare(lr, beta1, beta2, eps), **corrections}
 
 
+def moments(g, s, r, rho1, new1, new2):
+    return rho1 * s + new1 * g, r - new2 * sign(r - g * g) * g * g
+
+
 def update(theta, g, s, r, rate, rho1, new1, new2, delta):
-    s = rho1 * s + new1 * g
-    r = r - new2 * sign(r - g * g) * g * g
+    s, r = moments(g, s, r, rho1, new1, new2)
     return theta - rate * s / (sqrt(r) + delta), s, r
 
 
 def update_corrected(theta, g, s, r, rate, rho1, new1, new2, correct1, correct2, delta):
-    s = rho1 * s + new1 * g
-    r = r - new2 * sign(r - g * g) * g * g
+    s, r = moments(g, s, r, rho1, new1, new2)
     return theta - rate * (s * correct1) / (sqrt(r * correct2) + delta), s, r
 
 
