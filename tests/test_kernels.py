@@ -20,7 +20,7 @@ from torch.testing._internal.two_tensor import TwoTensor
 
 from oracles import random_bits, stochastically_rounded
 from steepest import optim
-from steepest.kernels import Step, Update, plain, state_dtype
+from steepest.kernels import Step, Update, addresses, plain, state_dtype, watch
 from steepest.kernels.fused import CHUNK, pieces
 from steepest.kernels.table import shares
 from steepest.kernels.trace import NotTraceable, trace
@@ -697,6 +697,31 @@ def test_a_gradient_is_free_once_it_is_used():
         assert used() is None
 
 
+@pytest.fixture(params=[True, False], ids=["torch's own functions", "without them"])
+def own_functions(request, monkeypatch):
+    """What torch keeps to itself makes checks faster and no other."""
+    if not request.param:
+        monkeypatch.setattr(watch, "TensorGuards", None)
+        monkeypatch.setattr(addresses, "_loop", lambda: None)
+
+
+@pytest.mark.usefixtures("own_functions")
+def test_a_step_follows_tensors_that_are_moved():
+    params = [torch.nn.Parameter(torch.zeros(3)) for _ in range(3)]
+    optimizer = optim.SGD(params, lr=1.0, momentum=0.5)
+    expected = torch.zeros(3)
+    for step in range(5):
+        for p in params:
+            p.grad = torch.full((3,), 2.0**step)  # somewhere else in each step
+        if step > 2:
+            params[step - 3].data = params[step - 3].detach().clone()
+        optimizer.step()
+        velocity = sum(2.0**i * 0.5 ** (step - i) for i in range(step + 1))
+        expected = expected - velocity
+        assert all(p.equal(expected) for p in params)
+
+
+@pytest.mark.usefixtures("own_functions")
 def test_a_step_sees_that_tensors_are_laid_out_otherwise_than_before():
     """The addresses stay the same; only sizes and strides tell."""
     p = torch.nn.Parameter(torch.arange(6.0).reshape(2, 3))

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from steepest.kernels import rounding
+from steepest.kernels.addresses import Addresses
 from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array, Job
 from steepest.kernels.trace import Traced, trace
 from steepest.kernels.update import Update, state_dtype, storage_dtypes, whole_update
-from steepest.kernels.watch import ADDRESS
 from steepest.rules.rule import Constants
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ class Pass:
         self._owner = index
         self.index = None if index.tolist() == list(range(len(updates))) else index
         self.elements = sum(sizes)
-        self._gradient_column = self.table[self.column].data
-        self._pack_gradients = struct.Struct(f"{len(sizes)}q").pack_into
+        self._pointers = self.table[self.column] if self.index is None else np.empty(len(sizes), dtype=np.int64)
+        self._addresses = Addresses(self._pointers, together=True)
 
     def assign_rows(self, rows: np.ndarray) -> None:
         """Give each update another row of the step's constants; the table counts only the rows that occur here."""
@@ -121,6 +121,7 @@ class Pass:
         self.job = Job(self.table, constants, self._owner)
         self._constants = constants.data
         self._pack_constants = struct.Struct(f"{constants.size}d").pack_into
+        self._written: Sequence[Constants] | None = None
 
     def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
         """Take these gradients into the table; one that is laid out otherwise than its parameter is copied first.
@@ -132,14 +133,12 @@ class Pass:
             self._gradients = gradients = list(gradients)
             for i in self.laid_out_otherwise:
                 gradients[i] = torch.empty_like(self.parameters[i].detach()).copy_(gradients[i])
-        pointers = list(map(ADDRESS, gradients))
-        if self.zero_gradient and len(set(pointers)) < len(pointers):  # shared by parameters: zeroed when all have read
-            self._gradients = [g.clone() for g in gradients]
-            pointers = list(map(ADDRESS, self._gradients))
-        if self.index is None:
-            self._pack_gradients(self._gradient_column, 0, *pointers)
-        else:
-            self.table[self.column] = np.array(pointers, dtype=np.int64)[self.index] + self.offset
+        self._addresses.read(gradients)
+        if self.zero_gradient and len(set(self._pointers.tolist())) < len(gradients):
+            self._gradients = [g.clone() for g in gradients]  # shared by parameters: zeroed when all have read
+            self._addresses.read(self._gradients)
+        if self.index is not None:
+            self.table[self.column] = self._pointers[self.index] + self.offset
 
     @property
     def _threads(self) -> int:
@@ -160,9 +159,11 @@ class Pass:
         return sum(job.constants.data)
 
     def run(self, constants: Sequence[Constants]) -> None:
-        """Perform the updates with, for each row, these constants."""
-        numbers = [self.numbers(**constants[row]) for row in self.rows]
-        self._pack_constants(self._constants, 0, *chain.from_iterable(numbers))
+        """Perform the updates with, for each row, these constants; the last step's own list is written already."""
+        if constants is not self._written:
+            numbers = [self.numbers(**constants[row]) for row in self.rows]
+            self._pack_constants(self._constants, 0, *chain.from_iterable(numbers))
+            self._written = constants
         self.kernel.run(self.job, self._threads)
         if self.zero_gradient and self._gradients is not self._given:
             for g in self._given:

@@ -58,7 +58,8 @@ class Step:
         parameters = [u.parameter for u in self.updates]
         every = [tensor for u in self.updates for name, tensor in u.tensors().items() if name != "g"]
         slots = list(dict.fromkeys(every).keys() - dict.fromkeys(parameters).keys())
-        self._watch = Watch(parameters, slots, [u.gradient for u in self.updates])
+        fused_alone = not self.plain and all(isinstance(each, fused.Pass) for _, each in self.passes)
+        self._watch = Watch(parameters, slots, [u.gradient for u in self.updates], together=fused_alone)
         # this step's gradients are not kept: each step brings its own
         self.updates = [replace(u, gradient=u.parameter) for u in self.updates]
         # autograd must learn that the parameters have changed
@@ -91,7 +92,7 @@ class Step:
         return math.sqrt(sum(squares))
 
     def run(self, constants: Sequence[Constants]) -> None:
-        """Perform every update with its gradient and its row's constants."""
+        """Perform every update with its gradient and its row's constants; a list given again has not changed."""
         for _, each in self.passes:
             each.run(constants)
         torch.autograd.graph.increment_version(self._fused)

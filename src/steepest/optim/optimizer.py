@@ -5,7 +5,6 @@ The mathematics is elsewhere: a class says which rule it follows under which fla
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import Any, ClassVar
 
 import torch
@@ -43,7 +42,6 @@ from steepest.optim.state import slots_of, state_of
 from steepest.optim.velocity import tensors, velocities
 from steepest.rules import Rule
 
-_GRADIENT = attrgetter("grad")
 PLANS_KEPT = 8  # for models whose parameters get gradients in turns
 
 
@@ -178,11 +176,12 @@ class Optimizer(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         self._refuse_averages()
-        if not self._found_inf():
-            unscaling = self._unscaling()
-            plan, gradients = self._plan(unscaling is not None)
+        # `torch.amp.GradScaler` writes both while it steps; where a gradient is not finite, nothing at all changes
+        found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
+        if found_inf is None or not found_inf:
+            plan, gradients = self._plan(unscaling=scale is not None)
             if gradients:
-                plan.run(gradients, unscaling or 1.0)
+                plan.run(gradients, 1.0 if scale is None else 1.0 / float(scale))
         return loss
 
     _watched_step = torch.optim.Optimizer.profile_hook_step(_step)
@@ -196,23 +195,15 @@ class Optimizer(torch.optim.Optimizer):
         """
         return any(group.get("fused") or group["clip_norm"] is not None for group in self.param_groups)
 
-    def _found_inf(self) -> bool:
-        """Whether `torch.amp.GradScaler` has met a gradient that is not finite: then nothing at all changes."""
-        found = getattr(self, "found_inf", None)
-        return found is not None and bool(found)
-
-    def _unscaling(self) -> float | None:
-        """What `torch.amp.GradScaler` wants the gradients multiplied by, if it is at work."""
-        scale = getattr(self, "grad_scale", None)
-        return None if scale is None else 1.0 / float(scale)
-
     def _plan(self, unscaling: bool) -> tuple[Plan, Sequence[torch.Tensor]]:
         """The plan for the parameters that have gradients now, and those gradients; checked before anything changes."""
-        groups = self.param_groups
-        params = [p for group in groups for p in group["params"]]
-        sizes = [len(group["params"]) for group in groups]
-        every = list(map(_GRADIENT, params))
-        options = [value for group in groups for value in group.values()]
+        params, sizes, options = [], [], []
+        for group in self.param_groups:
+            own = group["params"]
+            params += own
+            sizes.append(len(own))
+            options += group.values()
+        every = [p.grad for p in params]
         states = self._state.values() if self._state_was_shown else None
         plan = self._latest
         gradients = plan.gradients(params, sizes, every, states) if plan and plan.unscaling == unscaling else None
@@ -223,7 +214,7 @@ class Optimizer(torch.optim.Optimizer):
             gradients = plan.gradients(params, sizes, every, self._state.values()) if plan else None
             if plan is None or gradients is None:
                 plan, gradients = self._make_plan(params, unscaling), [g for g in every if g is not None]
-                plan.follows(options, self._options_can_change())
+                plan.follow(plan.groups, options, self._options_can_change())
             self._keep(which, plan)
         if not plan.has_read(options):
             plan = self._read_again(plan, params, options)
@@ -242,8 +233,7 @@ class Optimizer(torch.optim.Optimizer):
             which = next(key for key, known in self._plans.items() if known is plan)
             plan = self._make_plan(params, plan.unscaling)
             self._keep(which, plan)
-        plan.groups = groups
-        plan.follows(options, self._options_can_change())
+        plan.follow(groups, options, self._options_can_change())
         return plan
 
     def _refuse_averages(self) -> None:

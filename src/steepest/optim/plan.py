@@ -70,11 +70,16 @@ class Plan:
         self._row_of = np.empty(0, dtype=np.int64)
         self._equal: EqualCounts | None = None
         self._settled: list[tuple[int, int, list[int]]] = []  # the rows of every later step, once they stay as they are
+        self._steady: list[Constants] = []  # and their constants, once they do
         self._step: kernels.Step | None = None
 
-    def follows(self, options: list[Any], can_change: bool) -> None:
-        """Remember the options, as objects, from which the groups were read, and whether one can change in place."""
-        self._options, self._options_can_change = options, can_change
+    def follow(self, groups: Sequence[Followed], options: list[Any], can_change: bool) -> None:
+        """Step by these groups' numbers from now on.
+
+        options: the objects from which they were read.  can_change: whether one of these can change in place.
+        """
+        self.groups, self._options, self._options_can_change = groups, options, can_change
+        self._steady = []
 
     def has_read(self, options: list[Any]) -> bool:
         """Whether these are the very options that were read, and none that can change in place."""
@@ -123,8 +128,7 @@ class Plan:
 
     def run(self, gradients: Sequence[torch.Tensor], gradient_scale: float = 1.0) -> None:
         """One step: count, work out each row's constants, and let the kernels do the rest."""
-        rows = self._rows()
-        constants = [self._constants(row) for row in rows]
+        constants = self._steady or self._constants_of_rows()
         if self._step is None:
             members = zip(self.members, gradients, self._row_of, self._firsts, strict=True)
             updates = [self._update(m, gradient, int(row), first) for m, gradient, row, first in members]
@@ -183,6 +187,13 @@ class Plan:
             self._row_of[members] = row
         if self._step is not None and not np.array_equal(before, self._row_of):
             self._step.assign_rows(self._row_of)
+
+    def _constants_of_rows(self) -> list[Constants]:
+        rows = self._rows()
+        constants = [self._constants(row) for row in rows]
+        if rows is self._settled and not (self.scaled or any(g.rule.reads_outside for g in self.groups)):
+            self._steady = constants
+        return constants
 
     def _constants(self, row: tuple[int, int, list[int]]) -> Constants:
         group, t, members = row

@@ -85,6 +85,7 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
             equation="",
             reference=(inspect.getdoc(update) or "").partition("\n")[0],
             counts_steps="t" in constants,
+            reads_outside=bool(_numbers_outside(update)),
         )
 
     return make

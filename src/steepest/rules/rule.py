@@ -118,6 +118,7 @@ class Rule:
     gradient_point   where the gradient is taken, if not at θ: a function of theta, slots and constants by name
     evaluation_point where the model is judged, if not at θ: likewise
     elementwise      False when a weight's step depends on the others of its tensor; then it runs on whole tensors
+    reads_outside    whether `prepare` must be asked each step, for it may refuse what has changed outside the rule
     sparse           how a sparse gradient enters: "rows", those alone that it holds, where a gradient of 0 is no step;
                      "filled" with its zeros; None, not at all
     """
@@ -136,6 +137,7 @@ class Rule:
     gradient_point: Callable[..., Any] | None = None
     evaluation_point: Callable[..., Any] | None = None
     elementwise: bool = True
+    reads_outside: bool = False
     sparse: str | None = None
 
     def __post_init__(self) -> None:
