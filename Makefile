@@ -9,7 +9,7 @@ BENCH ?= step_time training_step beside_the_rule first_step accuracy sixteen_bit
 
 PACKAGE := pyproject.toml constraints.txt
 
-.PHONY: help race test test-report docs agreement round-trips check format bench import-cost test-lowest kills clean
+.PHONY: help race test test-report docs agreement round-trips check format bench import-cost test-lowest fuzz kills clean
 
 help:
 	@echo "make race         build .venv, then race the optimizers on MNIST"
@@ -23,6 +23,7 @@ help:
 	@echo "make round-trips  ask translate about 5000 random calls and run its answers in the libraries themselves"
 	@echo "make import-cost  print what importing steepest costs beyond torch"
 	@echo "make test-lowest  the tests with the oldest dependencies that we claim"
+	@echo "make fuzz         draw 5000 rules at random and compare what they give on each way: three minutes"
 	@echo "make kills        kill a race 100 times and compare what it comes to with undisturbed ones"
 	@echo "make clean        remove what these commands made"
 
@@ -59,6 +60,9 @@ import-cost: $(VENV)/dev.installed
 
 bench: $(VENV)/dev.installed
 	set -e; for each in $(BENCH); do echo "== $$each"; $(VENV)/bin/python benchmarks/$$each.py; done
+
+fuzz: $(VENV)/dev.installed
+	$(VENV)/bin/python -m pytest tests/test_random_rules.py --hypothesis-profile=fuzz
 
 kills: $(VENV)/lab.installed
 	$(VENV)/bin/python scripts/kill_race.py 100

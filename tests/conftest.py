@@ -10,6 +10,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # No test measures time. On a server every run draws the same examples, so that a failure there can be repeated.
 settings.register_profile("steepest", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("fuzz", deadline=None, max_examples=10_000)
 settings.load_profile("steepest")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from steepest.rules import rule
 from steepest.rules.verbs import absolute, maximum, sign, sqrt, where
 
 ODD = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -5e-324, 1e-310, 1.0, -1.0, 1.7976931348623157e308]
@@ -107,6 +108,23 @@ def test_where(make, chosen, a, b):
 @given(a=numbers, b=numbers)
 def test_where_with_a_plain_condition(chosen, a, b):
     assert same(where(chosen, a, b), a if chosen else b)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_where_between_two_numbers_has_the_precision_of_the_weights(precision):
+    """torch would give float32 and NumPy float64: a condition knows neither."""
+    torch = pytest.importorskip("torch")
+    chosen = rule(lr=1.0)(lambda theta, g, lr: where(theta > g, 0.1, -0.1))
+    for x in (np.ones(2, dtype=precision), torch.ones(2, dtype=getattr(torch, precision))):
+        (theta,) = chosen.step(x, x * 0, [], chosen.constants(1, {}))
+        assert theta.dtype == x.dtype
+        assert float(theta[0]) == float(np.dtype(precision).type(0.1))
+
+
+def test_where_between_two_numbers_keeps_the_sign_of_zero():
+    torch = pytest.importorskip("torch")
+    for x in (np.ones(2), torch.ones(2)):
+        assert np.signbit(np.asarray(where(x > 0, -0.0, 1.0))).all()
 
 
 def test_where_chooses_element_by_element():

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from steepest.rules.verbs import in_the_precision_of
+
 Constants = dict[str, float]
 
 
@@ -202,7 +204,8 @@ class Rule:
             g = coupled_decay(self.point(self.gradient_point, theta, slots, constants), g, constants["coupled"])
         if "decoupled" in constants:
             theta = decoupled_decay(theta, constants["decoupled"])
-        result = self.update(theta, g, *slots, *(constants[name] for name in self.constant_names))
+        with in_the_precision_of(theta):
+            result = self.update(theta, g, *slots, *(constants[name] for name in self.constant_names))
         result = tuple(result) if isinstance(result, (tuple, list)) else (result,)
         if len(result) != 1 + len(self.slots):
             raise NotARule(

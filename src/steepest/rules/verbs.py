@@ -18,6 +18,8 @@ A tensor is asked for its own method, so nothing here imports torch.
 """
 
 import math
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -99,5 +101,29 @@ def where(condition, a, b):
             return a.where(condition, b)
         if hasattr(b, "where"):
             return b.where(~condition, a)
-        return (condition * 0.0 + a).where(condition, b)
+        ones = _of_the_precision(condition) * 0.0 + 1.0
+        return (ones * a).where(condition, b)
+    if _is_number(a) and _is_number(b):
+        a = _of_the_precision(np.asarray(a))
     return np.where(condition, a, b)
+
+
+_weights = ContextVar("weights", default=None)
+
+
+@contextmanager
+def in_the_precision_of(weights):
+    """Within it, `where` between two plain numbers has the precision of this array: a condition has none of its own."""
+    before = _weights.set(weights)
+    try:
+        yield
+    finally:
+        _weights.reset(before)
+
+
+def _of_the_precision(x):
+    """A tensor or an array, in the precision of the weights that are being updated."""
+    dtype = getattr(_weights.get(), "dtype", None)
+    if dtype is None:
+        return x
+    return x.to(dtype) if hasattr(x, "to") else x.astype(dtype)
