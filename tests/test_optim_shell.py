@@ -532,11 +532,62 @@ def test_a_number_from_outside_a_rule_may_not_change(step):
     assert p.item() == -2.0 * (step - 1)
 
 
-def test_a_rule_is_made_of_a_plain_function_with_a_rate():
-    with pytest.raises(TypeError, match="wanted is a plain function"):
-        rule(lr=1.0)(functools.partial(lambda theta, g, lr: theta - lr * g))
-    with pytest.raises(TypeError, match="is no rule: its arguments are theta, g, its slots, then lr"):
-        rule()(lambda theta, g, lr: theta - lr * g)
+NO_RULES = {
+    "partial": (functools.partial(lambda theta, g, lr: theta), {"lr": 1.0}, "a partial is no rule: wanted is a plain"),
+    "a rule": (lion, {"lr": 1.0}, "a Rule is no rule: wanted is a plain function"),
+    "keyword": (
+        lambda theta, g, *, lr: theta,
+        {"lr": 1.0},
+        r"\(theta, g, \*, lr\) is no rule: lr cannot be given by place",
+    ),
+    "args": (lambda theta, g, *v, lr: theta, {"lr": 1.0}, r"\*v, lr cannot be given by place; write every slot"),
+    "default": (
+        lambda theta, g, lr=1.0: theta,
+        {"lr": 1.0},
+        r"lr has its default in the function; give it in @rule\(lr",
+    ),
+    "order": (
+        lambda g, theta, lr: theta,
+        {"lr": 1.0},
+        "is no rule: its arguments are theta, g, its slots, then its num",
+    ),
+    "no rate": (lambda theta, g: theta, {}, "is no rule: it has no argument lr, the learning rate$"),
+    "no default": (lambda theta, g, lr: theta, {}, r"its learning rate has no default; give one, as in @rule\(lr=0.1"),
+    "misspelt": (lambda theta, g, lr, beta: theta, {"lr": 1.0, "bta": 0.9}, "has no argument bta; did you mean beta"),
+    "forgotten": (
+        lambda theta, g, lr, beta: theta,
+        {"lr": 1.0},
+        r"beta comes among its numbers; give it in @rule\(beta=…",
+    ),
+}
+
+
+@pytest.mark.parametrize(("update", "defaults", "message"), NO_RULES.values(), ids=NO_RULES)
+def test_a_function_that_is_no_rule_is_refused_with_the_cure(update, defaults, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        rule(**defaults)(update)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [0.1, lambda theta, g, lr: theta], ids=["a number", "no parentheses"])
+def test_rule_takes_numbers_by_name(given):
+    with pytest.raises(
+        TypeError, match=r"^rule takes hyperparameters by name, as in @rule\(lr=0.1\) above the function"
+    ):
+        rule(given)
+
+
+def test_what_torch_says_of_wrong_arguments_is_cut_to_one_line():
+    p = parameter(2)
+    p.grad = torch.ones(2)
+    clamped = rule(lr=0.5)(lambda theta, g, lr: theta - lr * torch.clamp(g, min=0))
+    with pytest.warns(UserWarning, match="runs as plain tensor operations") as warned:
+        optim.following(clamped)([p]).step()
+    assert ["\n" in str(w.message) for w in warned] == [False]
+    wrong = rule(lr=0.5)(lambda theta, g, lr: theta - lr * torch.where(g > 0, g))
+    with pytest.raises(TypeError, match=r"got \(Tensor, Tensor\); a rule computes") as caught:
+        optim.following(wrong)([p]).step()
+    assert "\n" not in str(caught.value)
 
 
 def test_a_parameter_that_stands_in_a_group_twice_is_refused():
@@ -569,12 +620,6 @@ def test_a_rule_whose_number_would_be_overwritten_or_misread_is_refused(name):
     exec(f"def own(theta, g, lr, {name}): return theta - lr * {name} * g", made)
     with pytest.raises(ValueError, match=f"rule own has a number called {name}.*choose another name"):
         optim.following(rule(**{"lr": 0.1, name: 0.5})(made["own"]))
-
-
-@pytest.mark.parametrize("update", [lambda g, theta, lr: theta, lambda theta, g: theta, lambda theta, g, lr: theta])
-def test_a_function_that_is_no_rule_is_refused(update):
-    with pytest.raises(TypeError, match="is no rule: its arguments are theta, g, its slots, then lr, beta"):
-        rule(lr=1.0, beta=0.9)(update)
 
 
 def test_a_rule_that_forgets_a_slot_is_refused_and_nothing_changes():

@@ -130,7 +130,8 @@ def _program(update: Update, constants: Constants) -> Any:
         return fused.program(update, constants)
     except NotTraceable as why:
         _try_on_tensors(update, constants)
-        warnings.warn(f"{update.rule.name} runs as plain tensor operations, not as one pass: {why}", stacklevel=2)
+        reason = _in_one_line(why)
+        warnings.warn(f"{update.rule.name} runs as plain tensor operations, not as one pass: {reason}", stacklevel=2)
         return None
 
 
@@ -142,6 +143,11 @@ def _try_on_tensors(update: Update, constants: Constants) -> None:
         whole_update(update, {name: x.clone() for name in update.tensors()}, constants)
     except (AttributeError, TypeError, ValueError, RuntimeError) as why:
         raise TypeError(
-            f"{update.rule.name} does not run on tensors: {str(why).partition(chr(10))[0]}; a rule computes with "
+            f"{update.rule.name} does not run on tensors: {_in_one_line(why)}; a rule computes with "
             f"+ − × ÷ and the verbs of steepest.rules.verbs, and asks no `if` about a weight's numbers"
         ) from why
+
+
+def _in_one_line(why: Exception) -> str:
+    """What torch says of wrong arguments, without all the signatures that would be right."""
+    return str(why).partition("\n")[0].removesuffix(", but expected one of:")

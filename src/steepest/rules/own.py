@@ -2,9 +2,11 @@
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import dropwhile
 from typing import Any
 
+from steepest.names import nearest
 from steepest.rules.facts import learning_rate, weight_decay
 from steepest.rules.rule import Hyperparameter, Rule, Slot
 
@@ -36,7 +38,7 @@ RESERVED = {
 }
 
 
-def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
+def rule(*unnamed: Any, **defaults: float) -> Callable[[Callable[..., Any]], Rule]:
     """Makes a rule of a function (theta, g, slots…, hyperparameters…) → (theta, slots…), or theta alone without slots.
 
     defaults: each hyperparameter's value; `lr` must be among them. An argument that is none of them is a slot, which
@@ -57,20 +59,18 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
     (0.75, 0.0050000000000000044)
     """
 
+    if unnamed:
+        got = getattr(unnamed[0], "__name__", repr(unnamed[0]))
+        raise TypeError(f"rule takes hyperparameters by name, as in @rule(lr=0.1) above the function, but got {got}")
+
     def make(update: Callable[..., Any]) -> Rule:
         if not inspect.isroutine(update) or not hasattr(update, "__code__"):
-            raise TypeError(f"{update!r} is no rule: wanted is a plain function, made with def or lambda")
+            raise TypeError(
+                f"a {type(update).__name__} is no rule: wanted is a plain function, made with def or lambda"
+            )
+        for fault in _faults(update, defaults):
+            raise TypeError(f"{update.__name__}{inspect.signature(update)} is no rule: {fault}")
         given = list(inspect.signature(update).parameters)
-        if given[:2] != ["theta", "g"] or not {"lr", *defaults} <= set(given) or "lr" not in defaults:
-            raise TypeError(
-                f"{update.__name__}({', '.join(given)}) is no rule: its arguments are theta, g, its slots, then "
-                f"{', '.join(dict.fromkeys(['lr', *defaults]))}"
-            )
-        if taken := RESERVED.intersection(given[2:]) | {"t"}.intersection(defaults):
-            raise TypeError(
-                f"{update.__name__}({', '.join(given)}) is no rule: the optimizer needs the name "
-                f"{', '.join(sorted(taken))} for itself; choose another"
-            )
         for name, value in defaults.items():
             _fact(name, value).check(value)
         slots = tuple(Slot(name, name, "of one's own") for name in given[2:] if name not in {"t", *defaults})
@@ -89,6 +89,28 @@ def rule(**defaults: float) -> Callable[[Callable[..., Any]], Rule]:
         )
 
     return make
+
+
+def _faults(update: Callable[..., Any], defaults: dict[str, float]) -> Iterator[str]:
+    """What keeps a function from being a rule with these numbers, and the cure."""
+    arguments = inspect.signature(update).parameters
+    if odd := [str(a) for a in arguments.values() if a.kind != a.POSITIONAL_OR_KEYWORD]:
+        yield f"{', '.join(odd)} cannot be given by place; write every slot and number out, without * and /"
+    if list(arguments)[:2] != ["theta", "g"]:
+        yield "its arguments are theta, g, its slots, then its numbers, lr among them"
+    if missing := [name for name in ("lr", *defaults) if name not in arguments]:
+        meant = nearest(missing[0], arguments)
+        hint = f"; did you mean {meant}?" if meant else ", the learning rate" if missing[0] == "lr" else ""
+        yield f"it has no argument {missing[0]}{hint}"
+    if "lr" not in defaults:
+        yield "its learning rate has no default; give one, as in @rule(lr=0.1)"
+    if own := [a for a in arguments.values() if a.default is not a.empty]:
+        yield f"{own[0].name} has its default in the function; give it in @rule({own[0].name}={own[0].default!r})"
+    if taken := RESERVED.intersection(list(arguments)[2:]) | {"t"}.intersection(defaults):
+        yield f"the optimizer needs the name {', '.join(sorted(taken))} for itself; choose another"
+    numbers = {"t", *defaults}
+    if late := [n for n in dropwhile(lambda name: name not in numbers, arguments) if n not in numbers]:
+        yield f"{late[0]} comes among its numbers; give it in @rule({late[0]}=…), or, as a slot, name it before them"
 
 
 def _fact(name: str, value: float) -> Hyperparameter:

@@ -210,7 +210,8 @@ class Rule:
         if len(result) != 1 + len(self.slots):
             raise NotARule(
                 f"{self.name}: update returned {len(result)} values; it returns "
-                f"{', '.join(['theta', *(s.symbol for s in self.slots)])}, in this order"
+                f"{', '.join(['theta', *(s.symbol for s in self.slots)])}, in this order: θ and each slot, which are "
+                f"the arguments between g and the numbers"
             )
         for symbol, value in zip(["theta", *(s.symbol for s in self.slots)], result, strict=True):
             if value is None:
