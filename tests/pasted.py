@@ -22,6 +22,7 @@ from steepest.dialects.recipe import read_recipe
 STEPS = 10
 SHAPE = (3, 4)  # a matrix, for rules that see one
 SIZES = np.array([1e3, 1.0, 1e-2, 1e-6, 0.0, 1.0, 1e-8, 1e-4, 3e-4, 1e-3, 0.03, 1e-5])
+STILL = 4  # whose gradient is always 0
 START = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, -1.0, 2.0, 0.0])
 SLOPES = np.where(np.arange(12) == 5, 0.1, 0.0)
 NOISE = np.random.default_rng(3).normal(size=(STEPS, 12)) * SIZES
@@ -60,7 +61,7 @@ def by_torch(line, changing):
 
         known["schedulefree"] = schedulefree
     optimizer = eval(line, known)
-    (group,) = optimizer.param_groups
+    group = optimizer.param_groups[0]  # a second one, for what is no matrix, is empty
     rate = group["initial_lr"] = group["lr"]
     if hasattr(optimizer, "train"):
         optimizer.train()
@@ -186,8 +187,8 @@ def apart(a, b):
 
     Without a small constant, 0/0 moves the weight whose gradient is always 0; what that comes to is not asked.
     """
-    moved = [i for i, size in enumerate(SIZES) if size or not np.isnan(a + b)[:, i].any()]
-    a, b = a[:, moved], b[:, moved]
+    if np.isnan(a + b)[:, STILL].any():
+        a, b = np.delete(a, STILL, axis=1), np.delete(b, STILL, axis=1)
     with np.errstate(all="ignore"):
         way = np.fmax(np.abs(a - a[0]), np.abs(b - b[0]))
         way = np.nanmax(np.where(np.isnan(way), 0.0, way), axis=0)

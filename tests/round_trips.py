@@ -3,15 +3,17 @@
 import random
 from collections import Counter
 
-from pasted import apart, takes_a_schedule, walked
+import numpy as np
+
+from pasted import STILL, apart, takes_a_schedule, walked
 from steepest.dialects import translate
 from steepest.dialects.libraries import LIBRARIES, constructors
 from steepest.dialects.recipe import gathered, read_recipe, tuples
 
 TARGETS = ("torch", "keras", "optax")
 # torch keeps the rate of ASGD and the product of NAdam's momenta in single precision, Keras the rate of its warm-up
-# and the global norm
-SINGLE = ("torch.optim.ASGD", "torch.optim.NAdam", "keras.optimizers.ScheduleFree")
+# and each norm
+SINGLE = ("torch.optim.ASGD", "torch.optim.NAdam", "keras.optimizers.ScheduleFree", "keras.optimizers.Muon")
 EVERY = [each for library in LIBRARIES for each in constructors(library)]
 
 
@@ -102,6 +104,7 @@ def random_call(rng):
         given["betas"] = tuple(BETA(rng) for _ in tuples(constructor.optimizer_class)["betas"])
     if constructor.method in ("LAMB", "AdaBelief"):  # a 0/0 spreads by the norm; without momentum all is 0/0
         given |= {name: EPS_ABOVE_0(rng) for name in ("eps", "epsilon") if name in given}
+        given |= {name: share(rng) for name in ("b1", "beta_1") if name in given}
     if given.get("centered"):  # corrected, the first step's variance is 0 up to rounding
         given.pop("bias_correction", None)
     if constructor.library == "steepest":
@@ -136,6 +139,8 @@ def judged(call):
         source = {way: walked(call, way) for way in changing}
     except ValueError:  # the library itself refuses it
         return ["refused"]
+    if not np.isfinite(np.delete(source[False], STILL, axis=1)).all():  # a division by 0 shows nothing
+        return ["refused"]
     for way in changing:
         assert apart(source[way], walked(own.line, way)) < allowed(call), (call, own.line, way)
     found = []
@@ -150,17 +155,24 @@ def judged(call):
         for way in changing if takes_a_schedule(answer.line) else [False]:
             gap = apart(source[way], walked(answer.line, way))
             promised = not way or answer.holds == "always"
-            assert (gap < allowed(call, answer.line)) == promised, (call, answer.line, way, gap)
+            small = gap < allowed(call, answer.line)
+            assert small == promised or (small and at_an_edge(call)), (call, answer.line, way, gap)
     return found
+
+
+def at_an_edge(call):
+    """Whether a mean has no memory: its steps are as long whatever the gradient, and a long walk of them is chaotic."""
+    return any(read_recipe(call).followed.numbers.get(name) == 0 for name in ("beta1", "beta2", "alpha", "rho"))
 
 
 def nothing_near(call, walk, to):
     """Whether the source's numbers in the target's own form lead elsewhere, where they can be tried.
 
-    bfloat16 hides what sets two forms of Muon apart, and β₁ = 0 what sets those of NAdam apart.
+    bfloat16 hides what sets two forms of Muon apart, the first steps of RAdam do so, and ε = 0 hides a 0/0.
     """
     recipe = read_recipe(call)
-    if recipe.constructor.method == "Muon" or recipe.followed.numbers.get("beta1") == 0:
+    numbers = recipe.followed.numbers
+    if recipe.constructor.method in ("Muon", "RAdam") or at_an_edge(call) or not numbers.get("eps"):
         return True
     own = recipe.constructor.optimizer_class
     rivals = [each for each in constructors(to) if each.method == recipe.constructor.method]
@@ -170,14 +182,14 @@ def nothing_near(call, walk, to):
         return True
     sayable = {ours for each in rivals for ours in each.parameters.values()} - {"dialect"}
     sayable |= {name for names in tuples(own).values() for name in names}
-    numbers = {**recipe.arguments, **recipe.followed.numbers}  # also what is only the source's default
+    numbers = {**recipe.arguments, **numbers}  # also what is only the source's default
     given = gathered(own, {name: value for name, value in numbers.items() if name in sayable})
     words = ", ".join(f"{name}={value!r}" for name, value in given.items())
     try:
         there = walked(f"steepest.optim.{recipe.constructor.method}(model.parameters(), dialect={to!r}, {words})")
     except ValueError:  # the target has no such form
         return True
-    return apart(walk, there) > 1e-8
+    return apart(walk, there) > 1e-10
 
 
 def allowed(*lines):

@@ -179,15 +179,17 @@ def test_what_leaves_the_path_alone_is_left_out_and_said():
         ("Adam(1e-3)", "torch, keras, steepest"),
         ("torch.optim.Adamm(p)", "did you mean 'Adam'"),
         ("optax.adm(0.1)", "did you mean 'adam'"),
-        ("keras.optimizers.Adam(lr=0.1)", "unknown argument of keras.optimizers.Adam 'lr'"),
+        (
+            "keras.optimizers.Adam(lr=0.1)",
+            r"has no lr; Keras 3 says learning_rate.*write keras.optimizers.legacy.Adam\(",
+        ),
+        ("torch.optim.Adam(p, rl=0.1)", "unknown argument of torch.optim.Adam 'rl'"),
         ("keras.optimizers.Adam(learning_rat=0.1)", "did you mean 'learning_rate'"),
         ("keras.optimizers.legacy.RMSprop()", "legacy"),
         ("optax.novograd(0.1)", "has no counterpart here: its second moment"),
         ("torch.optim.LBFGS(p)", "searches along lines"),
         ("tf.train.FtrlOptimizer(0.1)", "regularized leader"),
         ("optax.contrib.prodigy(0.1)", "no class here"),
-        ("optax.contrib.muon(0.1)", r"not read: .*steepest.optim.Muon\(dialect='optax'\) gives its numbers"),
-        ("keras.optimizers.Muon()", r"not read: .*steepest.optim.Muon\(dialect='keras'\) gives its numbers"),
         ("some.lib.Adam()", "known are those of torch.optim, keras.optimizers, optax"),
         ("optax.adam()", "needs learning_rate"),
         ("optax.adadelta(None)", "climbs"),
@@ -207,14 +209,19 @@ def test_errors_help(call, message):
     assert len(str(error.value)) < 600
 
 
-@pytest.mark.parametrize(("to", "name"), [("keras", "keras.optimizers.Muon"), ("optax", "optax.contrib.muon")])
-def test_muon_is_in_the_libraries_but_is_not_translated_to_them(to, name):
-    answer = translate("torch.optim.Muon(m.parameters(), lr=0.02)", to=to)
+def test_muon_says_what_sets_the_libraries_apart():
+    answer = translate("torch.optim.Muon(m.parameters(), lr=0.02)", to="optax")
     assert answer.line is None
-    assert answer.reasons == (f"{name} is not translated; steepest.optim.Muon(dialect={to!r}) gives its numbers",)
-    assert f"No line of {to} is known." in str(answer)
-    model = torch.nn.Linear(2, 2)
-    assert steepest.optim.Muon(model.parameters(), dialect=to)  # what the answer names is there
+    assert answer.reasons[0].splitlines() == [
+        "optax.contrib.muon differs in the update itself",
+        "  torch.optim.Muon: d = (1−μ) g + μ m, X₀ = d/(max(‖ d ‖, ε))",
+        "  optax.contrib.muon: d = (1−μ) g/(1−μᵗ) + μ m/(1−μᵗ⁺¹), X₀ = d/(‖ d ‖ + ε)",
+    ]
+    same = translate("steepest.optim.Muon(m.parameters(), dialect='keras')", to="keras")
+    assert "keras.optimizers.Muon is read and not written" in same.reasons[0]
+    lengths = "torch.optim.Muon(m.parameters(), adjust_lr_fn='match_rms_adamw')"
+    assert translate(lengths, to="torch").line == lengths.replace("m.p", "m.p").replace("()", "(), lr=0.001", 1)
+    assert translate("steepest.optim.Muon(m.parameters(), adjust_lr_fn=0.3)", to="torch").line is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+import peers
 import steepest
 from steepest import translate
 from steepest.dialects.libraries import constructors
@@ -161,3 +162,98 @@ def test_every_refused_name_is_there(library):
     """What only TensorFlow's Keras 2 had is not asked for here."""
     for name in FOREIGN[library]:
         assert name.startswith("legacy.") or attrgetter(name)(LIBRARIES[library])
+
+
+MATRIX = np.arange(6.0).reshape(3, 2) / 4 - 0.5
+VECTOR = np.array([1.0, -0.5, 0.25])
+
+
+def of_both(noise):
+    """A step's gradients for the matrix and the vector."""
+    return noise.reshape(3, 2), noise[:3]
+
+
+def muon_of_keras(line):
+    keras = peers.keras()
+    optimizer = eval(line, {"keras": keras})
+    weights = [keras.Variable(each, dtype="float64") for each in (MATRIX, VECTOR)]
+    optimizer.build(weights)
+    for noise in NOISE[:20]:
+        optimizer.apply([torch.tensor(g.copy()) for g in of_both(noise)], weights)
+    return [each.value.detach().numpy() for each in weights]
+
+
+def muon_of_optax(line):
+    optimizer = eval(line, {"optax": peers.optax()})
+    weights = [jax.numpy.asarray(MATRIX.T), jax.numpy.asarray(VECTOR)]
+    state, step = optimizer.init(weights), jax.jit(optimizer.update)
+    for noise in NOISE[:20]:
+        matrix, vector = of_both(noise)
+        updates, state = step([matrix.T, vector], state, weights)
+        weights = optax.apply_updates(weights, updates)
+    return [np.asarray(weights[0]).T, np.asarray(weights[1])]
+
+
+def muon_of_ours(line):
+    weights = [torch.nn.Parameter(torch.tensor(each)) for each in (MATRIX, VECTOR)]
+    optimizer = eval(line.replace("model.parameters()", "weights"), {"steepest": steepest, "weights": weights})
+    for noise in NOISE[:20]:
+        for weight, g in zip(weights, of_both(noise), strict=True):
+            weight.grad = torch.tensor(g.copy())
+        optimizer.step()
+    return [each.detach().numpy() for each in weights]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "optax.contrib.muon(0.02)",
+        "optax.contrib.muon(0.02, weight_decay=0.1, adam_b1=0.8, adam_learning_rate=3e-3, eps=1e-3)",
+        "optax.contrib.muon(0.02, nesterov=False, adam_weight_decay=0.1, consistent_rms=0.2, beta=0.8)",
+        "keras.optimizers.Muon(learning_rate=0.02)",
+        "keras.optimizers.Muon(0.02, weight_decay=0.1, epsilon=1e-3, rms_rate=0.3, adam_beta_2=0.9, muon_a=3.0)",
+        "keras.optimizers.Muon(0.02, adam_weight_decay=0.1, nesterov=False, momentum=0.8)",
+    ],
+)
+def test_muon_moves_matrices_and_others_as_its_library_does(call):
+    line = translate(call, to="steepest").line
+    theirs = muon_of_keras if call.startswith("keras") else muon_of_optax
+    for mine, its in zip(muon_of_ours(line), theirs(call), strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "optax.contrib.schedule_free(optax.sgd(0.1), learning_rate=0.1, b1=0.8)",
+        "optax.contrib.schedule_free(optax.adamw(0.1, b1=0.0, b2=0.9), 0.1)",
+        "optax.contrib.schedule_free(optax.adam(0.1, b1=0.0, eps=1e-3), 0.1, 0.95)",
+        "schedulefree.ScheduleFreeWrapper(torch.optim.SGD(model.parameters(), lr=0.1), momentum=0.8)",
+        "schedulefree.ScheduleFreeWrapper(torch.optim.SGD(model.parameters(), 0.1), weight_decay_at_y=0.1)",
+        "optax.chain(optax.scale_by_adam(b2=0.9), optax.scale(-0.01))",
+        "optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam(0.8), optax.add_decayed_weights(0.1), "
+        "optax.scale_by_learning_rate(0.01))",
+        "optax.chain(optax.add_decayed_weights(0.1), optax.trace(decay=0.9, nesterov=True), optax.scale(-0.01))",
+        "optax.chain(optax.scale_by_lion(b2=0.9), optax.scale_by_learning_rate(0.01))",
+        "optax.chain(optax.scale_by_lion(), optax.add_decayed_weights(0.1), optax.scale(-1), optax.scale(0.01))",
+        "optax.chain(optax.scale_by_rms(0.8), optax.scale(-0.01))",
+        "optax.chain(optax.scale_by_rss(0.2), optax.scale(-0.01))",
+        "optax.chain(optax.scale_by_belief(), optax.scale(-0.01))",
+        "optax.chain(optax.scale_by_yogi(), optax.scale(-0.01))",
+        "optax.chain(optax.scale_by_radam(b2=0.9), optax.scale(-0.01))",
+        "optax.chain(optax.scale_by_adamax(), optax.add_decayed_weights(0.1), optax.scale(-0.01))",
+        "optax.chain(optax.scale_by_sign(), optax.scale(-0.01))",
+        "optax.chain(optax.add_decayed_weights(0.1), optax.scale(-0.01))",
+        "optax.adamw(0.01, nesterov=True, weight_decay=0.1)",
+    ],
+)
+def test_what_stands_around_an_optimizer_is_read_as_its_library_runs_it(call):
+    np.testing.assert_allclose(walked(translate(call, to="steepest").line), walked(call), rtol=2e-4, atol=2e-6)
+
+
+def test_schedulefrees_wrapper_fails_around_adam_and_is_refused():
+    line = "schedulefree.ScheduleFreeWrapper(torch.optim.Adam(model.parameters(), betas=(0.0, 0.9)))"
+    with pytest.raises(KeyError, match="exp_avg"):
+        walked(line)
+    with pytest.raises(ValueError, match="find the wrapper's z in their state and fail"):
+        translate(line)

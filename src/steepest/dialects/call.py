@@ -8,6 +8,7 @@ import ast
 import math
 import operator
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,8 +45,18 @@ class Expression:
 
     @property
     def is_parameters(self) -> bool:
-        """Whether this can be a model's parameters: a name, a method of one, or those that pass a filter; no groups."""
-        return bool(re.fullmatch(r"[^\W\d][\w.]*(\(\))?|list\([\w.]+\(\)\)|filter\(.*\)", self.text))
+        """Whether this can be a model's parameters: a name, a method of one, several together, or some of them."""
+        return _are_parameters(ast.parse(self.text, mode="eval").body)
+
+
+def _are_parameters(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call) and (name := dotted(node.func)):
+        if name.rpartition(".")[2] in ("list", "chain", "filter"):
+            return all(isinstance(each, ast.Lambda) or _are_parameters(each) for each in node.args)
+        return not node.args and not node.keywords
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Add) and _are_parameters(node.left) and _are_parameters(node.right)
+    return isinstance(node, ast.ListComp | ast.GeneratorExp) or dotted(node) is not None
 
 
 def read_call(text: str) -> Call:
@@ -86,7 +97,7 @@ def parsed(text: str) -> tuple[str, list[ast.stmt]]:
     """The text without what stands around it, and its statements."""
     if not isinstance(text, str):
         raise ValueError(f"translate reads text, not {type(text).__name__}; put the call in quotes")
-    source = text.strip()
+    source = re.sub(r"^\s*(>>>|\.\.\.) ", "", textwrap.dedent(text.strip("\n")), flags=re.MULTILINE).strip()
     if len(source) > LONGEST:
         raise ValueError(f"{len(source)} characters are too many for one call; at most {LONGEST} are read")
     if not source:
@@ -110,8 +121,11 @@ def assigned(statement: ast.stmt) -> ast.expr | None:
     """What a statement computes: the value that it gives to names, or the expression that it is."""
     if isinstance(statement, ast.Assign | ast.AnnAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return statement.value if all(isinstance(t, ast.Name | ast.Attribute) for t in targets) else None
-    return statement.value if isinstance(statement, ast.Expr) else None
+        return statement.value if all(isinstance(t, ast.Name | ast.Attribute | ast.Tuple) for t in targets) else None
+    value = statement.value if isinstance(statement, ast.Expr | ast.Return) else None
+    if isinstance(value, ast.Tuple) and len(value.elts) == 1:  # an argument, copied with its comma
+        return value.elts[0]
+    return value
 
 
 def called(node: ast.Call) -> str | None:
@@ -139,7 +153,9 @@ def _value(source: str, node: ast.expr) -> Any:
         return {_number(source, k): _number(source, v) for k, v in zip(node.keys, node.values, strict=True) if k}
     if isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool | str)):
         return node.value
-    if isinstance(node, ast.Name | ast.Attribute | ast.Call):
+    if isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.ListComp | ast.GeneratorExp):
+        return Expression(ast.unparse(node))
+    if isinstance(node, ast.BinOp) and isinstance(node.left, ast.Call | ast.Name) and _are_parameters(node):
         return Expression(ast.unparse(node))
     return _number(source, node)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from steepest import optim
-from steepest.dialects.refusals import FOREIGN, IDLE
+from steepest.dialects.refusals import ELSEWHERE, FOREIGN, IDLE
 from steepest.names import nearest, unknown
 
 LIBRARIES = ("torch", "keras", "optax", "tf1", "schedulefree", "steepest")
@@ -25,6 +25,7 @@ PREFIXES = {
     "tensorflow.compat.v1.train.": "tf1",
     "tf.train.": "tf1",
     "tensorflow.train.": "tf1",
+    "tf.keras.optimizers.experimental.": "keras",
     "tf.keras.optimizers.": "keras",
     "tensorflow.keras.optimizers.": "keras",
     "tf.optimizers.": "keras",
@@ -45,15 +46,13 @@ WRITTEN = {
     "steepest": "steepest.optim.",
 }
 
-# optimizers that a class here has in the library's dialect, but whose calls are neither read nor written
-UNREAD = {"keras": {"Muon": "Muon"}, "optax": {"contrib.muon": "Muon"}}
-
 KERAS_BESIDE = (
     "clipnorm: clipvalue: global_clipnorm:clip_norm use_ema: ema_momentum: ema_overwrite_frequency: "
     "loss_scale_factor: gradient_accumulation_steps: name:"
 )
 KERAS_REST = "weight_decay " + KERAS_BESIDE
 KERAS_MOMENTS = "beta_1:beta1 beta_2:beta2 epsilon:eps"
+OTHERS = "others."  # before what a call says of the weights that are no matrices
 LEGACY_REST = "name: decay: clipnorm: clipvalue: global_clipnorm:clip_norm"
 OPTAX_ADAM = "learning_rate:lr! b1:beta1 b2:beta2 eps"
 
@@ -69,6 +68,7 @@ class Constructor:
     fixed       what the library's name itself says, in our arguments
     says        arguments of the library that must have these values for it, in its own words
     positive    our hyperparameters for which the library refuses 0, or divides by it
+    written     whether lines with it are written, or its calls only read
     """
 
     library: str
@@ -80,6 +80,7 @@ class Constructor:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     says: Mapping[str, Any] = field(default_factory=dict)
     positive: tuple[str, ...] = ()
+    written: bool = True
 
     @property
     def shown(self) -> str:
@@ -99,6 +100,7 @@ def row(
     dialect: str = "",
     says: Mapping[str, Any] | None = None,
     positive: tuple[str, ...] = (),
+    written: bool = True,
     **fixed: Any,
 ) -> Constructor:
     """A row of the table: `"learning_rate:lr! momentum"` is an argument of another name and must be given."""
@@ -108,7 +110,9 @@ def row(
         read[theirs] = ours if colon else theirs
         if word.endswith("!"):
             required.append(theirs)
-    return Constructor(library, name, method, dialect or library, read, tuple(required), fixed, says or {}, positive)
+    return Constructor(
+        library, name, method, dialect or library, read, tuple(required), fixed, says or {}, positive, written
+    )
 
 
 ROWS = (
@@ -128,6 +132,16 @@ ROWS = (
         "ScheduleFreeAdamW",
         f"learning_rate:lr {KERAS_MOMENTS} warmup_steps {KERAS_REST}",
         positive=("beta1",),
+    ),
+    row(
+        "keras",
+        "Muon",
+        "Muon",
+        "learning_rate:lr adam_beta_1:beta1 adam_beta_2:beta2 adam_weight_decay:others.weight_decay "
+        f"epsilon:others.eps {KERAS_REST} exclude_layers: exclude_embeddings: muon_a:ns_a muon_b:ns_b muon_c:ns_c "
+        "adam_lr_ratio: momentum ns_steps nesterov rms_rate",
+        positive=("rms_rate",),
+        written=False,
     ),
     row("keras", "legacy.SGD", "SGD", f"learning_rate:lr momentum nesterov {LEGACY_REST}"),
     row("keras", "legacy.Adam", "Adam", f"learning_rate:lr {KERAS_MOMENTS} amsgrad {LEGACY_REST}"),
@@ -168,6 +182,15 @@ ROWS = (
     ),
     row("optax", "nadam", "NAdam", f"{OPTAX_ADAM} eps_root: mu_dtype: nesterov:"),
     row("optax", "adam", "NAdam", f"{OPTAX_ADAM} eps_root: mu_dtype: nesterov:", says={"nesterov": True}),
+    row(
+        "optax",
+        "adamw",
+        "NAdam",
+        f"{OPTAX_ADAM} eps_root: mu_dtype: weight_decay mask: nesterov:",
+        says={"nesterov": True},
+        decoupled_weight_decay=True,
+        weight_decay=1e-4,
+    ),
     row("optax", "sign_sgd", "Lion", "learning_rate:lr!", betas=(0.0, 0.0), weight_decay=0.0),
     row("optax", "lion", "Lion", "learning_rate:lr! b1:beta1 b2:beta2 mu_dtype: weight_decay mask:"),
     row(
@@ -196,6 +219,16 @@ ROWS = (
         "ScheduleFreeAdamW",
         "learning_rate:lr warmup_steps b1:beta1 b2:beta2 eps weight_decay weight_lr_power: state_dtype:",
         positive=("beta1",),
+    ),
+    row(
+        "optax",
+        "contrib.muon",
+        "Muon",
+        "learning_rate:lr! ns_coeffs:ns_coefficients ns_steps beta:momentum eps weight_decay weight_decay_mask: "
+        "mu_dtype: nesterov adaptive: preconditioning: adam_b1:beta1 adam_b2:beta2 adam_eps_root: "
+        "adam_weight_decay:others.weight_decay adam_learning_rate:others.lr muon_weight_dimension_numbers: "
+        "consistent_rms:rms_rate",
+        written=False,
     ),
     row(
         "schedulefree",
@@ -234,7 +267,20 @@ ROWS = (
 
 def is_of_a_library(name: str) -> bool:
     """Whether a name in code is one of a library that is known, or an optimizer's that was imported by itself."""
-    return name.startswith(tuple(PREFIXES)) or any(name in by_name(library) for library in LIBRARIES)
+    return (
+        name.startswith(tuple(PREFIXES))
+        or elsewhere(name) is not None
+        or any(name in by_name(library) for library in LIBRARIES)
+    )
+
+
+def is_an_optimizer(name: str) -> bool:
+    """Whether a dotted name in code is an optimizer that is known, read or not, and not some function of a library."""
+    prefix = next((p for p in PREFIXES if name.startswith(p)), None)
+    if prefix is None:
+        return any(name in by_name(library) for library in LIBRARIES)
+    home, short = PREFIXES[prefix], name.removeprefix(prefix)
+    return any(short in known for known in (by_name(home), FOREIGN.get(home, {})))
 
 
 @cache
@@ -283,9 +329,6 @@ def find(name: str, library: str | None = None) -> Constructor:
     known = by_name(home)
     short = name.removeprefix(prefix)
     if short not in known:
-        if method := UNREAD.get(home, {}).get(short):
-            raise ValueError(f"{name} is not read: one call moves matrices and, with arguments of their own, the rest; "
-                             f"steepest.optim.{method}(dialect={home!r}) gives its numbers")  # fmt: skip
         if why := FOREIGN.get(home, {}).get(short):
             raise ValueError(f"{name} has no counterpart here: {why}")
         raise ValueError(unknown(f"optimizer of {home}", short, known))
@@ -294,10 +337,6 @@ def find(name: str, library: str | None = None) -> Constructor:
 
 def missing(library: str, method: str) -> str:
     """Why no optimizer that is read from a library is this class of `steepest.optim`."""
-    for name, one in UNREAD.get(library, {}).items():
-        if one == method:
-            return (f"{WRITTEN[library]}{name} is not translated; "
-                    f"steepest.optim.{method}(dialect={library!r}) gives its numbers")  # fmt: skip
     for name, why in FOREIGN.get(library, {}).items():
         if name.rpartition(".")[2].replace("_", "").lower() == method.lower():
             return f"{WRITTEN[library]}{name} is another: {why}"
@@ -313,11 +352,24 @@ def meant(constructor: Constructor, given: Mapping[str, Any]) -> Constructor:
     return constructor
 
 
+def elsewhere(name: str) -> str | None:
+    """What to write in the place of a name of a library that is known and not read."""
+    for names, cure in ELSEWHERE.items():
+        if any(f"{name}.".startswith(f"{home}.") for home in names.split(", ")):
+            return f"{name[:60]} is not read, for its library has arguments and defaults of its own: {cure}"
+    return None
+
+
 def _by_name_alone(name: str) -> Constructor:
+    if cure := elsewhere(name):
+        raise ValueError(cure)
     having = [library for library in LIBRARIES if name in by_name(library)]
     if having:
         raise ValueError(f"{name} is in {', '.join(having)}; write it with its library, as {WRITTEN['torch']}{name}, "
                          "or say --from (from_= in Python)")  # fmt: skip
+    for library in LIBRARIES:
+        if why := FOREIGN.get(library, {}).get(name):
+            raise ValueError(f"{WRITTEN[library]}{name} has no counterpart here: {why}")
     every = {c.shown: None for library in LIBRARIES for c in constructors(library)}
     known = every if "." in name else {c.name: None for library in LIBRARIES for c in constructors(library)}
     guess = nearest(name, known)

@@ -1,24 +1,28 @@
 """What a call of some library means here: a class of `steepest.optim`, its arguments, and the rule that they choose."""
 
 import inspect
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from steepest import optim
 from steepest.dialects.call import Call, Expression, read_call
-from steepest.dialects.libraries import Constructor, find, meant
-from steepest.dialects.rates import Course
+from steepest.dialects.libraries import OTHERS, Constructor, find, meant
+from steepest.dialects.rates import Course, Piece
 from steepest.dialects.refusals import ABROAD, IDLE, OPAQUE_DEFAULTS
 from steepest.dialects.schedules import kind, read_schedule, read_scheduler
 from steepest.dialects.script import read_script
+from steepest.dialects.wrapped import unwrapped
 from steepest.names import unknown
 from steepest.optim.form import facts
-from steepest.optim.options import together
+from steepest.optim.options import WORDS, together
 from steepest.rules import Rule
 
+# what one call of Muon says for matrices and for all others
+OF_ALL = ("dialect", "lr", "betas", "nesterov")
 # what happens beside the rule
 BESIDE = ("clip_norm", "maximize")
 
@@ -43,6 +47,7 @@ class Recipe:
     idle         what was given and changes no number
     parameters   the model's parameters, as they were written
     course       how the rate changes, where it does
+    others       what was given for the weights that are no matrices, where the optimizer is Muon
     """
 
     constructor: Constructor
@@ -51,6 +56,21 @@ class Recipe:
     idle: tuple[str, ...]
     parameters: str
     course: Course | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def apart(self) -> dict[str, Any]:
+        """What a group of the weights that are no matrices must say, for the others' arguments are not theirs."""
+        if self.constructor.method != "Muon" or self.constructor.written:
+            return {}
+        shared = {name: self.arguments[name] for name in OF_ALL if name in self.arguments}
+        wanted = {**shared, **self.others}
+        if self.constructor.library == "optax" and "eps" in self.arguments:
+            wanted["eps"] = self.arguments["eps"]
+        alone, with_the_rest = (
+            followed("Muon", {**given, "adamw": True}).numbers for given in (wanted, {**self.arguments})
+        )
+        return {name: value for name, value in alone.items() if value != with_the_rest[name]}
 
     @property
     def followed(self) -> Followed:
@@ -85,13 +105,12 @@ def read_recipe(text: str, library: str | None = None) -> Recipe:
 
 
 def _recipe(call: Call, library: str | None) -> Recipe:
-    if call.name == "optax.chain":
-        return _unchained(call)
+    call, around = unwrapped(call)
     if kind(call.name) == "torch":
         return _scheduled(call, library)
     if kind(call.name):
         raise ValueError(f"{call.name} is a schedule; give the optimizer's call with it, as its learning_rate")
-    return understand(call, find(call.name, library))
+    return _with(understand(call, find(call.name, library)), around)
 
 
 def _scheduled(scheduler: Call, library: str | None) -> Recipe:
@@ -111,44 +130,14 @@ def _scheduled(scheduler: Call, library: str | None) -> Recipe:
     return replace(recipe, course=course)
 
 
-def _unchained(chain: Call) -> Recipe:
-    """What optax does to the gradients before an optimizer, as arguments of the optimizer."""
-    links = [read_call(link.text) for link in chain.positional if isinstance(link, Expression)]
-    if chain.keywords or not links or len(links) < len(chain.positional):
-        raise ValueError("optax.chain takes calls, as optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))")
-    *before, last = links
-    if last.name in LINKS:
-        raise ValueError(f"{last.name} after the optimizer, or without one, is not read; an optimizer ends the chain")
-    found: dict[str, Any] = {}
-    for link in before:
-        if link.name not in LINKS:
-            raise ValueError(
-                f"{link.name} before the optimizer is not read; known are {', '.join(LINKS)}, in this order"
-            )
-        argument, ours, order = LINKS[link.name]
-        value = {**dict(zip((argument,), link.positional, strict=False)), **link.keywords}.get(argument)
-        if len(link.positional) + len(link.keywords) != 1 or type(value) not in (int, float):
-            raise ValueError(f"{link.name} takes one number here, {argument}")
-        if any(LINKS[name][2] >= order for name in found):
-            raise ValueError(f"{link.name} comes too late; the order is {', '.join(LINKS)}")
-        if ours == "maximize" and value != -1:
-            raise ValueError(f"{link.name}({value}) is read only as a change of sign, with -1")
-        found[link.name] = True if ours == "maximize" else value
-    recipe = understand(last, find(last.name))
-    given = {LINKS[name][1]: value for name, value in found.items()}
+def _with(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
+    """The recipe with what stands around its optimizer in a chain."""
+    name = recipe.constructor.shown
     if given.get("weight_decay") and recipe.followed.rule.decay != "coupled":
-        raise ValueError(f"optax.add_decayed_weights before {last.name}, which has a decay of its own, is not read")
+        raise ValueError(f"optax.add_decayed_weights before {name}, which has a decay of its own, is not read")
     if given.get("weight_decay") and recipe.arguments.get("weight_decay"):
-        raise ValueError(f"weight decay stands in the chain and in {last.name}; say it once")
+        raise ValueError(f"weight decay stands in the chain and in {name}; say it once")
     return replace(recipe, arguments={**recipe.arguments, **given})
-
-
-# what may stand before an optimizer in optax.chain: its argument, our name for it, its place
-LINKS = {
-    "optax.scale": ("step_size", "maximize", 0),
-    "optax.clip_by_global_norm": ("max_norm", "clip_norm", 1),
-    "optax.add_decayed_weights": ("weight_decay", "weight_decay", 2),
-}
 
 
 def understand(call: Call, constructor: Constructor) -> Recipe:
@@ -159,9 +148,14 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
     given, parameters = _bound(call, constructor)
     constructor = meant(constructor, given)
     arguments: dict[str, Any] = {"dialect": constructor.dialect, **constructor.fixed}
-    abroad, idle, course = {}, [], None
+    abroad, idle, course, falls, others = {}, [], None, 0.0, {}
+    if "exclude_embeddings" in constructor.parameters:
+        given.setdefault("exclude_embeddings", True)
     for name, value in given.items():
         if name in constructor.says:
+            continue
+        if name == "rms_rate" and value is None:
+            abroad[name] = ABROAD[name]
             continue
         ours = constructor.parameters[name]
         if isinstance(value, Expression):
@@ -172,6 +166,8 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
                 )
             arguments[ours] = course.largest
             course = None if course.is_constant else course
+        elif ours.startswith(OTHERS):
+            others |= {} if value is None else {ours.removeprefix(OTHERS): value}
         elif ours:
             if value is None and name in OPAQUE_DEFAULTS:
                 arguments[ours] = False
@@ -179,6 +175,8 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
                 arguments[ours] = value
         elif name in IDLE:
             idle.append(name)
+        elif name == "decay" and value:
+            falls = value
         elif not _idle(name, value):
             abroad[name] = ABROAD[name]
     if arguments.get("nesterov") and not arguments.get("momentum") and constructor.dialect in ("keras", "optax"):
@@ -192,7 +190,16 @@ def understand(call: Call, constructor: Constructor) -> Recipe:
     if course:
         _refuse_schedule(constructor)
     arguments = _filled(constructor, arguments)
-    return Recipe(constructor, arguments, abroad, tuple(idle), parameters, course)
+    if falls:
+        course = falling(falls, followed(constructor.method, arguments).numbers["lr"], constructor)
+    return Recipe(constructor, arguments, abroad, tuple(idle), parameters, course, others)
+
+
+def falling(decay: Any, rate: float, constructor: Constructor) -> Course:
+    """The rate of Keras 2's `decay`: lr / (1 + decay · k)."""
+    if not isinstance(decay, int | float) or isinstance(decay, bool) or not 0 <= decay < math.inf:
+        raise ValueError(f"decay of {constructor.shown} must be a finite number, 0 or above")
+    return Course(((0, Piece("inverse", {"first": rate, "decay": decay, "steps": 1})),))
 
 
 def _idle(name: str, value: Any) -> bool:
@@ -219,6 +226,10 @@ def _bound(call: Call, constructor: Constructor) -> tuple[dict[str, Any], str]:
         raise ValueError(f"{constructor.shown} takes {len(names)} arguments, and {len(positional)} are given")
     given = dict(zip(names, positional, strict=False))
     for name, value in keywords.items():
+        if name not in names and constructor.library == "keras" and name in ("lr", "decay"):
+            raise ValueError(f"{constructor.shown} has no {name}; Keras 3 says learning_rate, with a schedule for a "
+                             f"decay. For Keras 2 write keras.optimizers.legacy.{constructor.name}(learning_rate=…, "
+                             "decay=…)")  # fmt: skip
         if name not in names:
             raise ValueError(unknown(f"argument of {constructor.shown}", name, names))
         if name in given:
@@ -261,7 +272,8 @@ def gathered(optimizer_class: type[optim.Optimizer], numbers: Mapping[str, Any])
     arguments = dict(numbers)
     for argument, names in tuples(optimizer_class).items():
         if names and all(name in arguments for name in names):
-            arguments[argument] = tuple(arguments.pop(name) for name in names)
+            values = tuple(arguments.pop(name) for name in names)
+            arguments[argument] = values[0] if argument in WORDS else values
     return arguments
 
 
@@ -270,7 +282,11 @@ def _filled(constructor: Constructor, arguments: dict[str, Any]) -> dict[str, An
     apart = {name for names in tuples(constructor.optimizer_class).values() for name in names}
     if not apart & set(arguments):
         return arguments
-    defaults = followed(constructor.method, {k: v for k, v in arguments.items() if k not in apart}).numbers
+    without = {name: value for name, value in arguments.items() if name not in apart}
+    defaults = defaults_of(constructor.optimizer_class, constructor.dialect)
+    defaults |= followed(constructor.method, without).numbers
+    if constructor.method == "Muon":
+        defaults |= followed("Muon", {"dialect": constructor.dialect, "adamw": True}).numbers
     missing = {
         name: defaults[name]
         for names in tuples(constructor.optimizer_class).values()

@@ -9,7 +9,6 @@ from steepest.dialects.conversions import convert, judge
 from steepest.dialects.libraries import (
     LIBRARIES,
     TARGETS,
-    UNREAD,
     WRITTEN,
     Constructor,
     constructors,
@@ -22,7 +21,7 @@ from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_
 from steepest.dialects.refusals import BESIDE_THE_PATH, OPAQUE_DEFAULTS
 from steepest.dialects.schedules import write_schedule, write_scheduler
 from steepest.names import unknown
-from steepest.optim.options import SWITCHES, added_to_norm
+from steepest.optim.options import SWITCHES, WORDS, added_to_norm
 from steepest.plain_math import plain
 from steepest.rules import Rule
 
@@ -54,7 +53,6 @@ class Translation:
     scheduler the scheduler that changes the rate of a line of torch or steepest.optim; None where it is constant
     reasons   what cannot be said in the library
     notes     what else to know: arguments without effect, the point that the parameters hold
-    unread    whether the library has such an optimizer, of which nothing is known here but its numbers
     """
 
     source: str
@@ -66,7 +64,6 @@ class Translation:
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
     scheduler: str | None = None
-    unread: bool = False
 
     def json(self) -> dict[str, Any]:
         """The same as data."""
@@ -80,7 +77,6 @@ class Translation:
             "reasons": list(self.reasons),
             "notes": list(self.notes),
             "scheduler": self.scheduler,
-            "unread": self.unread,
         }
 
     def __str__(self) -> str:
@@ -97,8 +93,8 @@ class Translation:
             if self.holds == CONSTANT:
                 yield f"  {CONSTANT_RATE}"
         else:
-            yield f"No line of {self.to} is known." if self.unread else f"No line of {self.to} does the same."
-            yield from (f"  {reason}" for reason in self.reasons)
+            yield f"No line of {self.to} does the same."
+            yield from (f"  {line}" for reason in self.reasons for line in reason.splitlines())
             if not self.steepest:
                 yield "  steepest.optim has no counterpart either."
         if self.steepest and self.steepest != self.line and self.holds != ALWAYS:
@@ -157,8 +153,7 @@ def translate(text: str, to: str = "torch", from_: str | None = None) -> Transla
         return replace(answer, line=own, holds=ALWAYS)
     found = _best(recipe, source, to)
     if found is None:
-        unread = recipe.constructor.method in UNREAD.get(to, {}).values()
-        return replace(answer, reasons=(_reason(recipe, source, to),), unread=unread)
+        return replace(answer, reasons=(_reason(recipe, source, to),))
     if source.beside.get("clip_norm") and added_to_norm(recipe.arguments["dialect"]) != added_to_norm(to):
         share = 1e-6 / source.beside["clip_norm"]
         notes.append(f"one of the two clips by the norm + 1e-6: a clipped step differs by up to {share:.0e} of it")
@@ -186,13 +181,19 @@ def _ours(recipe: Recipe) -> str:
     given = {k: v for k, v in recipe.arguments.items() if not (k == "dialect" and v == own)}
     order = [*inspect.signature(recipe.constructor.optimizer_class.__init__).parameters]
     given = dict(sorted(given.items(), key=lambda item: (item[0] == "dialect", order.index(item[0]))))
-    return (
-        f"steepest.optim.{recipe.constructor.method}({', '.join(filter(None, (recipe.parameters, _written(given))))})"
-    )
+    parameters = recipe.parameters
+    if others := gathered(recipe.constructor.optimizer_class, recipe.apart):
+        matrices, rest = (f"[p for p in {parameters} if p.ndim {sign} 2]" for sign in ("==", "!="))
+        parameters = f"[{{'params': {matrices}}}, {{'params': {rest}, 'adamw': True, {_written_in(others)}}}]"
+    return f"steepest.optim.{recipe.constructor.method}({', '.join(filter(None, (parameters, _written(given))))})"
 
 
 def _written(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+def _written_in(group: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name!r}: {value!r}" for name, value in group.items())
 
 
 def _lost(recipe: Recipe, to: str) -> list[str]:
@@ -238,7 +239,7 @@ def _rank(found: Candidate) -> tuple[Any, ...]:
 def _candidates(among: Sequence[Constructor], recipe: Recipe, source: Followed, to: str) -> Iterator[Candidate]:
     """Every line with one of these optimizers of the library that walks the same path."""
     idle = 0 if source.numbers.get("momentum", 1.0) else 1  # a velocity that remembers nothing
-    for constructor in among:
+    for constructor in (each for each in among if each.written):
         for rule, flags in _forms(constructor):
             if len(rule.slots) < len(source.rule.slots) - idle:
                 continue
@@ -337,7 +338,9 @@ def _line(
                 return None
             given |= {spoken[n]: x for n, x in pairs}
         elif name in spoken:
-            given[spoken[name]] = _as_taken(one, name, value)
+            given[spoken[name]] = _as_taken(constructor, name, value)
+            if given[spoken[name]] is NotImplemented:
+                return None
         else:
             return None
     order = list(constructor.parameters)
@@ -348,11 +351,13 @@ def _line(
     return f"{WRITTEN[constructor.library]}{constructor.name}({', '.join(filter(None, (first, _written(given))))})"
 
 
-def _as_taken(optimizer_class: type, name: str, value: Any) -> Any:
-    """A value as its argument takes it: a switch, or a whole number of steps."""
+def _as_taken(constructor: Constructor, name: str, value: Any) -> Any:
+    """A value as its argument takes it: a switch, a whole number, a word; NotImplemented where torch has no word."""
     if name in SWITCHES:
         return bool(value)
-    return int(value) if inspect.signature(optimizer_class.__init__).parameters[name].annotation is int else value
+    if name in WORDS and constructor.library == "torch":
+        return next((word for word, number in WORDS[name].items() if value in (word, number)), NotImplemented)
+    return int(value) if _parameters(constructor)[name].annotation is int else value
 
 
 class _Code(str):
@@ -373,7 +378,11 @@ def _unchanged(name: str, value: Any, defaults: Followed, constructor: Construct
 
 
 def _by_default(constructor: Constructor, name: str) -> Any:
-    return inspect.signature(constructor.optimizer_class.__init__).parameters[name].default
+    return _parameters(constructor)[name].default
+
+
+def _parameters(constructor: Constructor) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(constructor.optimizer_class.__init__).parameters
 
 
 def _reason(recipe: Recipe, source: Followed, to: str) -> str:
@@ -388,15 +397,19 @@ def _reason(recipe: Recipe, source: Followed, to: str) -> str:
     constructor, rule, verdict = min(judged, key=lambda j: (j[2].holds is None, len(j[2].only_where)))
     if verdict.holds == CONSTANT and not verdict.only_where and recipe.course:
         return f"{constructor.shown} agrees only while the rate is constant; under a schedule the two differ"
+    if verdict.holds and not verdict.only_where and not constructor.written:
+        return f"{constructor.shown} is read and not written: it takes arguments of its own for what is no matrix"
     if verdict.holds and not verdict.only_where:
         return f"{constructor.shown} has no argument for {', '.join(_unsayable(constructor, source))}"
     terms = " and ".join(TERMS.get(name, name) for name in verdict.only_where) or "the update itself"
     mine, its = _differing(source.rule, rule)
-    written = f": {recipe.constructor.shown} has {', '.join(mine)}; it has {', '.join(its)}" if mine and its else ""
     where = f"; they agree only where {' = '.join((*verdict.only_where, '0'))}" if verdict.holds else ""
     if verdict.holds == CONSTANT:
         where += ", and under a constant rate"
-    return f"{constructor.shown} differs in {terms}{written}{where}"
+    said = [f"{constructor.shown} differs in {terms}{where}"]
+    if mine and its:
+        said += [f"  {recipe.constructor.shown}: {', '.join(mine)}", f"  {constructor.shown}: {', '.join(its)}"]
+    return "\n".join(said)
 
 
 def _unsayable(constructor: Constructor, source: Followed) -> list[str]:
