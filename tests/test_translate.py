@@ -88,8 +88,8 @@ def runnable(line):
 @pytest.mark.parametrize(
     ("call", "to", "line", "holds"),
     [
-        ("keras.optimizers.Adagrad()", "torch", "initial_accumulator_value=0.10000010000000001, eps=0.0", "always"),
-        ("optax.adagrad(0.1)", "torch", "lr=0.1, initial_accumulator_value=0.10000010000000001, eps=0.0", "always"),
+        ("keras.optimizers.Adagrad()", "torch", "initial_accumulator_value=0.1000001, eps=0.0", "always"),
+        ("optax.adagrad(0.1)", "torch", "lr=0.1, initial_accumulator_value=0.1000001, eps=0.0", "always"),
         ("torch.optim.SGD(p, 0.1, weight_decay=0.01)", "keras", "learning_rate=0.1, weight_decay=0.01", "always"),
         ("keras.optimizers.SGD(0.1, 0.9)", "torch", "lr=0.1, momentum=0.9", "constant"),
         ("keras.optimizers.SGD(0.1, 0.9, True)", "torch", "lr=0.1, momentum=0.9, nesterov=True", "constant"),

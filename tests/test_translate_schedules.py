@@ -370,3 +370,19 @@ def test_a_schedule_by_itself_asks_for_its_optimizer():
         translate("optax.contrib.schedule_free_sgd(optax.linear_schedule(0.1, 0.2, 9))")
     assert read_schedule("f(x)") is None
     assert read_call("f(x)").name == "f"
+
+
+@pytest.mark.parametrize(
+    ("call", "scheduler"),
+    [
+        ("optax.sgd(optax.linear_schedule(0.3, 0.03, 9))", "LinearLR(optimizer, start_factor=1.0, end_factor=0.1, tot"),
+        ("optax.sgd(optax.linear_schedule(0.7, 0.49, 9))", "LinearLR(optimizer, start_factor=1.0, end_factor=0.7, tot"),
+        (
+            "keras.optimizers.SGD(keras.optimizers.schedules.PiecewiseConstantDecay([9], [0.3, 0.06]))",
+            "MultiStepLR(optimizer, milestones=[10], gamma=0.2)",
+        ),
+        ("optax.sgd(optax.linear_schedule(0.3, 0.1, 9))", "end_factor=0.33333333333333337, "),
+    ],
+)
+def test_shares_of_a_rate_are_written_without_what_rounding_left_in_them(call, scheduler):
+    assert scheduler in translate(call).scheduler

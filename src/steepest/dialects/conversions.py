@@ -10,6 +10,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from steepest.dialects.numbers import shortest
 from steepest.dialects.probe import ALWAYS, CONSTANT, Numbers, agreement
 from steepest.rules import Rule
 
@@ -31,7 +32,7 @@ CHANGES = (
     Change((), lambda _: {}),
     Change(
         ("initial_accumulator_value = initial_accumulator_value + eps", "eps = 0"),
-        lambda h: {"initial_accumulator_value": h["initial_accumulator_value"] + h["eps"], "eps": 0.0},
+        lambda h: {"initial_accumulator_value": shortest(h["initial_accumulator_value"] + h["eps"]), "eps": 0.0},
         needs=("initial_accumulator_value", "eps"),
         gives=("initial_accumulator_value", "eps"),
     ),
@@ -41,13 +42,13 @@ CHANGES = (
     Change(("eps = eps_root",), lambda h: {"eps": h["eps_root"]}, needs=("eps_root",), gives=("eps",)),
     Change(
         ("weight_decay = weight_decay / lr",),
-        lambda h: {"weight_decay": h["weight_decay"] / h["lr"] if h["lr"] else 0.0},
+        lambda h: {"weight_decay": shortest(h["weight_decay"] / h["lr"]) if h["lr"] else 0.0},
         needs=("weight_decay",),
         gives=("weight_decay",),
     ),
     Change(
         ("weight_decay = weight_decay · lr",),
-        lambda h: {"weight_decay": h["weight_decay"] * h["lr"]},
+        lambda h: {"weight_decay": shortest(h["weight_decay"] * h["lr"])},
         needs=("weight_decay",),
         gives=("weight_decay",),
     ),

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from steepest.dialects.numbers import shortest
+
 SCALED = ("first", "last")  # the numbers of a form that are rates
 
 
@@ -110,7 +112,7 @@ class Course:
     def over(self, base: float) -> "Course":
         """The course whose rates are these as shares of one."""
         scaled = [
-            (start, Piece(p.form, {n: x / base if n in SCALED else x for n, x in p.numbers.items()}))
+            (start, Piece(p.form, {n: shortest(x / base) if n in SCALED else x for n, x in p.numbers.items()}))
             for start, p in self.pieces
         ]
         return Course(tuple(scaled))
@@ -188,7 +190,7 @@ class _Filled(ast.NodeTransformer):
         self.generic_visit(node)
         left, right, kind = getattr(node.left, "value", None), getattr(node.right, "value", None), type(node.op)
         if isinstance(node.left, ast.Constant) and isinstance(node.right, ast.Constant) and kind in self.OPERATIONS:
-            return ast.Constant(self.OPERATIONS[kind](left, right))
+            return ast.Constant(shortest(self.OPERATIONS[kind](left, right)))
         no_left, no_right = self.NEEDLESS.get(kind, (None, None))
         if isinstance(node.right, ast.Constant) and right == no_right and no_right is not None:
             return node.left

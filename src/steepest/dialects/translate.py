@@ -15,6 +15,7 @@ from steepest.dialects.libraries import (
     missing,
 )
 from steepest.dialects.notation import in_letters
+from steepest.dialects.numbers import shortest
 from steepest.dialects.probe import ALWAYS, CONSTANT
 from steepest.dialects.rates import Course
 from steepest.dialects.recipe import Followed, Recipe, followed, gathered, read_recipe, tuples
@@ -297,7 +298,7 @@ def _wraps(source: Followed, to: str) -> Iterator[Wrap]:
     if source.rule.decay == "coupled":
         yield Wrap(left, (*before, f"optax.add_decayed_weights({decay!r})"))
     elif source.rule.decay == "decoupled" and source.rule.elementwise:  # a norm of θ would see the order
-        yield Wrap(left, before, (f"optax.add_decayed_weights({-numbers['lr'] * decay!r})",), CONSTANT)
+        yield Wrap(left, before, (f"optax.add_decayed_weights({shortest(-numbers['lr'] * decay)!r})",), CONSTANT)
 
 
 def _line(
