@@ -97,6 +97,9 @@ def test_looks_in_the_place_of_marks():
         ("v̂ = v/(1−β₂ᵗ)", ["v̂ = v_max/(1−β₂ᵗ)"], "v̂ = ‹v›/(1−β₂ᵗ)"),
         ("a ← b + c + d", ["a ← x + c + y"], "a ← ‹b + c + d›"),  # two close by are one
         ("θ ← θ", ["θ ← θ"], "θ ← θ"),
+        ("θ ← θ + b", ["θ ← θ − η/(ε + √v) g"], "θ ← θ ‹+ b›"),  # the other + stands in a bracket
+        ("m ← μ m + g", ["m ← μ m + (1−μ) g"], "m ← μ m + ‹g›"),  # a factor is missing before it
+        ("θ ← θ − η m/(√v + ε)", ["θ ← θ − ηλθ", "θ ← θ − η m̂/(√v̂ + ε)"], "θ ← θ − η ‹m/(√v + ε)›"),  # the nearer one
     ],
 )
 def test_terms_that_differ(line, others, marked):
@@ -107,6 +110,37 @@ def test_forms_stand_one_below_the_other_where_the_terminal_is_narrow():
     narrow = ["".join(text for text, _ in line) for line in explain("rmsprop").lines(width=50)]
     assert max(len(line) for line in narrow[:12]) <= 50
     assert narrow[1].strip() == "torch, lecture"
+
+
+def test_a_narrow_terminal_breaks_lines_at_spaces_and_shows_fewer_dialects_side_by_side():
+    for name in ("adamw", "muon", "rmsprop"):
+        narrow = ["".join(text for text, _ in line) for line in explain(name).lines(width=40)]
+        assert max(map(len, narrow)) <= 42  # accents take no room
+    assert sum(line.split()[:1] == ["lr"] for line in narrow) == 3
+
+
+def test_muon_shows_adamws_betas_and_says_whose_they_are():
+    found = explain("muon")
+    assert found.defaults["beta2"] == {"torch": None, "paper": 0.95, "optax": 0.999, "keras": 0.999}
+    assert "what is no matrix follows AdamW" in str(found)
+    assert found.json()["notes"] == list(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "explained"),
+    [("optax.adamw", "AdamW"), ("keras.optimizers.Nadam", "NAdam"), ("tf.train.RMSPropOptimizer", "RMSprop")],
+)
+def test_a_librarys_name_is_explained_too(name, explained):
+    assert explain(name).name == explained
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("keras", "keras is a dialect; give"), ("optax.adm", "'adm'; did you mean 'adam'"), ("", "known are")],
+)
+def test_what_is_no_optimizer_is_answered(name, why):
+    with pytest.raises(ValueError, match=why):
+        explain(name)
 
 
 def test_two_notations():

@@ -94,7 +94,8 @@ def schedules() -> Rows:
 
 def libraries() -> Rows:
     """Whose optimizers `steepest translate` reads; `steepest explain` takes those of steepest.optim."""
-    from steepest.dialects.libraries import LIBRARIES, TARGETS, WRITTEN, by_name
+    from steepest.dialects.libraries import LIBRARIES, TARGETS, by_name
+    from steepest.dialects.library_rows import WRITTEN
 
     return [
         {

@@ -7,6 +7,7 @@ Both take the forms from `steepest.optim`, and find out by running two rules whe
 """
 
 from steepest.dialects.explain import Explanation, explain
-from steepest.dialects.translate import Translation, translate
+from steepest.dialects.translate import translate
+from steepest.dialects.translation import Translation
 
 __all__ = ["Explanation", "Translation", "explain", "translate"]

@@ -1,7 +1,7 @@
 """Which terms of an equation another one does not have: line by line, sign by sign.
 
 >>> differing("θ ← θ − η g/(ε + √v)", ["v ← ρ v + (1−ρ) g²", "θ ← θ − η g/√(v + ε)"])
-[('θ ← θ − η g', False), ('/(ε + √v)', True)]
+[('θ ← θ − η g/', False), ('(ε + √v)', True)]
 """
 
 import re
@@ -17,14 +17,15 @@ CLOSE = 3  # so many signs between two differences belong to one
 def differing(line: str, others: Sequence[str]) -> list[Piece]:
     """The line in pieces: those that its counterpart, the line of the others that says the same letter, does not have.
 
-    A line without a counterpart differs as a whole; where something is only missing, the sign before it differs.
+    A line without a counterpart differs as a whole; where something is only missing, the sign beside it differs.
     """
     if line in others:
         return [(line, False)]
     head = _head(line)
-    counterpart = next((other for other in others if _head(other) == head), None)
-    if counterpart is None:
+    rivals = [other for other in others if _head(other) == head]
+    if not rivals:
         return [(line, True)]
+    counterpart = max(rivals, key=lambda other: SequenceMatcher(None, other, line, autojunk=False).ratio())
     return _pieces(TOKEN.findall(line), TOKEN.findall(counterpart))
 
 
@@ -37,7 +38,7 @@ def _pieces(mine: list[str], its: list[str]) -> list[Piece]:
     differs = [False] * len(mine)
     for what, _, _, start, end in SequenceMatcher(None, its, mine, autojunk=False).get_opcodes():
         if what == "delete":
-            start, end = max(start - 1, 0), max(start, 1)
+            start, end = _beside(mine, start)
         if what != "equal":
             differs[start:end] = [True] * (end - start)
     for _ in range(2):
@@ -50,6 +51,15 @@ def _pieces(mine: list[str], its: list[str]) -> list[Piece]:
         else:
             pieces.append((token, new))
     return pieces
+
+
+def _beside(mine: list[str], place: int) -> tuple[int, int]:
+    """The sign that shows that something is missing here: the one behind, or the one before at the end of a bracket."""
+    behind = next((i for i in range(place, len(mine)) if not mine[i].isspace()), None)
+    if behind is not None and mine[behind] != ")":
+        return behind, behind + 1
+    before = next((i for i in range(place - 1, -1, -1) if not mine[i].isspace()), 0)
+    return before, before + 1
 
 
 def _close_gaps(mine: list[str], differs: list[bool]) -> None:

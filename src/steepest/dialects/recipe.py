@@ -10,7 +10,8 @@ import torch
 
 from steepest import optim
 from steepest.dialects.call import Call, Expression, read_call
-from steepest.dialects.libraries import OTHERS, Constructor, find, meant
+from steepest.dialects.libraries import find, meant
+from steepest.dialects.library_rows import OTHERS, Constructor
 from steepest.dialects.rates import Course, Piece
 from steepest.dialects.refusals import ABROAD, IDLE, OPAQUE_DEFAULTS
 from steepest.dialects.schedules import kind, read_schedule, read_scheduler

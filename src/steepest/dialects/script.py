@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from steepest.dialects.call import Call, assigned, call_of, called, dotted, parsed, refused, short
-from steepest.dialects.libraries import WRITTEN, by_name, elsewhere, is_an_optimizer, is_of_a_library
+from steepest.dialects.libraries import by_name, elsewhere, is_an_optimizer, is_of_a_library
+from steepest.dialects.library_rows import WRITTEN
 from steepest.dialects.schedules import kind
 from steepest.dialects.wrapped import WRAPPERS
 
