@@ -298,6 +298,24 @@ def test_output_needs_no_unicode_terminal(tmp_path):
     assert "slide: ?" in done.stdout
 
 
+def test_list_says_what_has_too_much_for_columns_in_lines(steepest, monkeypatch):
+    monkeypatch.setattr("steepest.cli.common.WIDTH_OF_A_PIPE", 80)
+    code, out, _ = steepest("list")
+    assert code == 0
+    assert "      Σε = ∞, Σε² < ∞: Σ1/(k+1) is the harmonic series," in out
+    assert max(map(len, out.splitlines())) <= 80
+    assert not [line for line in out.splitlines() if len(line.strip()) == 1]  # no column of single letters
+
+
+def test_explain_takes_several_names_and_a_librarys(steepest):
+    code, out, _ = steepest("explain", "adagrad", "optax.lion")
+    assert code == 0
+    assert out.startswith("Adagrad")
+    assert "\nLion" in out
+    _, out, _ = steepest("explain", "adagrad", "optax.lion", "--json")
+    assert [each["name"] for each in json.loads(out)] == ["Adagrad", "Lion"]
+
+
 def test_explain_shows_each_dialect(steepest):
     code, out, err = steepest("explain", "rmsprop")
     assert (code, err) == (0, "")

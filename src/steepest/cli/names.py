@@ -1,10 +1,15 @@
 """`steepest list`: the names that the other commands take."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
 from steepest.cli.common import Json, console, print_json
 from steepest.plain_math import plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
 __all__ = ["list_names"]
 
@@ -116,29 +121,64 @@ KINDS: dict[str, Callable[[], Rows]] = {
     "schedules": schedules,
     "libraries": libraries,
 }
-TITLES = {"sum_diverges": "Σε = ∞", "squares_converge": "Σε² < ∞", "batch_size": "batch size"}
+TITLES = {"batch_size": "batch size"}
+# what has too much to say for columns: a row is its name with some lines below
+IN_LINES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "optimizers": lambda row: [
+        *plain(row["equation"]).splitlines(),
+        ", ".join(f"{name} {number:g}" for name, number in row["hyperparameters"].items()),
+        row["reference"],
+    ],
+    "schedules": lambda row: [
+        *plain(row["equation"]).splitlines(),
+        f"Σε {'=' if row['sum_diverges'] else '<'} ∞, Σε² {'<' if row['squares_converge'] else '='} ∞: {row['why']}",
+    ],
+    "libraries": lambda row: [
+        f"written {row['written']}, read" + (" and translated to" if row["translated to"] else ""),
+        ", ".join(row["optimizers"]),
+    ],
+}
 
 
 def _show(kind: str, rows: Rows) -> None:
+    from rich.text import Text
+
+    screen = console()
+    screen.print(kind, style="bold")
+    if kind in IN_LINES:
+        screen.print(Text("\n").join([*_in_lines(kind, rows, screen.width), Text()]))
+    else:
+        screen.print(_in_columns(rows))
+
+
+def _in_lines(kind: str, rows: Rows, width: int) -> "Iterator[Text]":
+    from rich.text import Text
+
+    longest = max(len(row["name"]) for row in rows)
+    for row in rows:
+        yield Text(f"\n  {row['name']:{longest}}   ").append(row.get("what", ""), style="dim")
+        for line in IN_LINES[kind](row):
+            yield Text(fill(line, width, initial_indent="      ", subsequent_indent="        "))
+
+
+def _in_columns(rows: Rows) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    screen = console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_lines=kind == "optimizers")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     for column in rows[0]:
-        table.add_column(TITLES.get(column, column), no_wrap=column in ("name", "equation"), overflow="fold")
+        table.add_column(TITLES.get(column, column), no_wrap=column == "name", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_cell(column, value)) for column, value in row.items()))
-    screen.print(kind, style="bold")
-    screen.print(table)
+    return table
 
 
 def _cell(column: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {number:g}" for name, number in value.items())
+    if column == "values":
+        return f"{min(value):g} to {max(value):g}"
     if isinstance(value, list):
         return ", ".join(each if isinstance(each, str) else f"{each:g}" for each in value)
-    return plain(value) if column == "equation" else str(value)
+    return str(value)
