@@ -159,6 +159,17 @@ LINES = [
         TORCHS + "SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)",
     ),
     (
+        "schedule = optax.exponential_decay(0.1, 50, 0.5)\n"
+        "optax.chain(optax.scale_by_adam(), optax.scale_by_schedule(schedule), optax.scale(-1.0))",
+        "optax",
+        "optax.adam(learning_rate=optax.exponential_decay(init_value=0.1, transition_steps=50, decay_rate=0.5))",
+    ),
+    (
+        "schedulefree.ScheduleFreeWrapper(torch.optim.SGD(model.parameters()), weight_decay_at_y=0.1)",
+        "steepest",
+        OURS + "ScheduleFreeSGD(model.parameters(), lr=0.001, weight_decay=0.1)",
+    ),
+    (
         "optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)\n"
         "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=30)",
         "optax",
@@ -182,6 +193,7 @@ REFUSED = [
     ("optax.chain(optax.scale_by_adam(), optax.scale(1e-3))", "does not descend"),
     ("optax.chain(optax.scale_by_rms(), optax.add_decayed_weights(0.1), optax.scale(-0.1))", "no decay of its own"),
     ("optax.chain(optax.scale_by_adam(), optax.scale(-0.1), optax.scale_by_schedule(f), optax.trace(0.9))", "of parts"),
+    ("optax.sgd(0.1), optax.adam(0.1)", "is a call besides that of optax.sgd"),
     ("optax.MultiSteps(optax.adam(1e-3), every_k_schedule=4)", "a step follow k backward passes of loss / k"),
     ("optax.lookahead(optax.adam(1e-3), sync_period=5, slow_step_size=0.5)", "wraps another one"),
     ("optax.contrib.schedule_free(optax.adamw(1e-3), 1e-3)", "a momentum of its own.*with b1=0.0"),

@@ -98,6 +98,7 @@ def runnable(line):
         ("steepest.optim.AdamW(p, 0.5, weight_decay=0.1, dialect='paper')", "torch", "weight_decay=0.2", "always"),
         ("tf.train.MomentumOptimizer(0.1, 0.9, use_nesterov=True)", "torch", "momentum=0.9, nesterov=True", "always"),
         ("optax.rmsprop(0.1, eps_in_sqrt=False)", "torch", "lr=0.1, alpha=0.9", "always"),
+        ("keras.optimizers.RMSprop(0.1, weight_decay=0.5)", "optax", "optax.add_decayed_weights(-0.05))", "constant"),
         ("torch.optim.RMSprop(p)", "optax", "learning_rate=0.01, decay=0.99, eps_in_sqrt=False", "always"),
         ("torch.optim.Adadelta(p)", "keras", "learning_rate=1.0, rho=0.9, epsilon=1e-06", "always"),
     ],
@@ -163,6 +164,18 @@ def test_clipping_and_decay_stand_in_a_chain():
     ]:
         with pytest.raises(ValueError, match=why):
             translate(bad)
+
+
+def test_a_chain_that_is_written_is_read_again():
+    given = "lr=0.1, weight_decay=0.2, clip_norm=0.5, maximize=True, dialect='optax'"
+    own = f"steepest.optim.SGD(model.parameters(), {given})"
+    assert translate(translate(own, to="optax").line, to="steepest").line == own
+
+
+def test_a_conversion_is_one_for_every_rate():
+    """At the rate 1 the plain numbers would do too; what is said of them is said of no rate alone."""
+    answer = translate("steepest.optim.AdamW(p, 1.0, weight_decay=0.1, dialect='paper')")
+    assert answer.settings == ("weight_decay = weight_decay / lr",)
 
 
 def test_what_leaves_the_path_alone_is_left_out_and_said():

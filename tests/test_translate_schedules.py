@@ -357,6 +357,13 @@ def test_the_scheduler_stands_below_the_optimizer_and_in_the_data():
     assert str(answer).splitlines()[:2] == [answer.line, answer.scheduler]
     assert answer.json()["scheduler"] == answer.scheduler
     assert any("import math" in note for note in answer.notes)
+    elsewhere = translate("optax.adam(optax.cosine_decay_schedule(0.1, 9))", to="keras")
+    assert not elsewhere.line
+    assert elsewhere.scheduler in str(elsewhere)
+    assert any("import math" in note for note in elsewhere.notes)
+    there = translate("optax.sgd(optax.cosine_decay_schedule(0.1, 9))", to="keras")
+    assert there.line
+    assert not there.notes
     assert f"`{answer.scheduler}`" in answer._repr_markdown_()
     for rate in ("0.1", "optax.constant_schedule(0.1)"):
         assert translate(f"optax.sgd({rate})").scheduler is None
