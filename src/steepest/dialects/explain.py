@@ -5,21 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest import optim
-from steepest.dialects.explain_lines import WIDTH, Line, lines, markdown
+from steepest.dialects.explain_lines import (
+    WIDTH,
+    Line,
+    default_lines,
+    markdown,
+    markdown_table,
+    meaning_lines,
+    section_lines,
+    wrapped,
+)
 from steepest.dialects.libraries import LIBRARIES, find, is_an_optimizer
-from steepest.dialects.notation import NOTATIONS, in_letters, meaning_in_letters
+from steepest.dialects.notation import NOTATIONS, meaning_in_letters
 from steepest.dialects.recipe import defaults_of, followed
-from steepest.dialects.sections import Section, Spoken, flag_sets, section_of
+from steepest.dialects.sections import Section, flag_sets, section_of
 from steepest.names import unknown
 from steepest.optim.form import Form, facts
-from steepest.plain_math import plain
-from steepest.rules import variant
-
-# weight decay as a step of its own, where it is one
-DECAY_STEPS = {
-    "decoupled": r"\theta \leftarrow \theta - \epsilon\lambda\theta,\quad ",
-    "independent": r"\theta \leftarrow \theta - \lambda\theta,\quad ",
-}
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Explanation:
                             "dialects": list(each.dialects),
                             "rule": each.rule.name,
                             "title": each.rule.title,
-                            "equation": self.latex(each),
-                            "plain": self.equation(each).splitlines(),
+                            "equation": each.latex(self.notation),
+                            "plain": each.equation(self.notation).splitlines(),
                             "weight_decay": each.rule.decay,
                             "reference": each.rule.reference,
                         }
@@ -82,29 +83,25 @@ class Explanation:
             ],
         }
 
-    def latex(self, spoken: Spoken) -> str:
-        """A form's equation; a decay that is no part of the gradient is a step of its own where it is the default."""
-        rule = spoken.rule
-        if rule.defaults.get("weight_decay") and r"\lambda" not in rule.equation:
-            rule = variant(rule, equation=DECAY_STEPS.get(rule.decay, "") + rule.equation)
-        return in_letters(rule, self.notation)
-
-    def equation(self, spoken: Spoken) -> str:
-        """The same for a terminal, a line for each step."""
-        return plain(self.latex(spoken))
-
     def lines(self, width: int = WIDTH, looks: bool = False) -> Iterator[Line]:
         """The explanation for people, each line in pieces with their looks.
 
         What differs from the first form stands in ‹ ›, unless the looks show it.
         """
-        return lines(self, width, looks)
+        for section in self.sections:
+            yield from section_lines(section, self.notation, width, looks)
+        yield from default_lines(self.defaults, width)
+        yield []
+        yield from meaning_lines(self.meanings, self.decays, self.notation, width)
+        for note in self.notes:
+            yield from wrapped(note, width, "dim")
 
     def __str__(self) -> str:
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self.lines())
 
     def _repr_markdown_(self) -> str:
-        return markdown(self)
+        parts = [*markdown(self.sections, self.notation), markdown_table(self.defaults), *self.notes]
+        return "\n\n".join(parts)
 
 
 def explain(name: str, notation: str = "field") -> Explanation:

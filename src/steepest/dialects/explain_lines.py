@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from steepest.dialects.conversions import Verdict
 from steepest.dialects.differences import differing
@@ -13,9 +13,6 @@ from steepest.dialects.notation import meaning_in_letters
 from steepest.dialects.probe import ALWAYS, CONSTANT
 from steepest.dialects.sections import Section, Spoken
 from steepest.tables import number
-
-if TYPE_CHECKING:
-    from steepest.dialects.explain import Explanation
 
 WIDTH = 80
 MARK = "▸ "
@@ -29,21 +26,18 @@ DECAYS = {
 }
 Segment = tuple[str, str]  # a text and how it is shown: "", "title", "differs" or "dim"
 Line = list[Segment]
+Defaults: TypeAlias = Mapping[str, Mapping[str, float | None]]  # for each argument its default in each dialect
 
 
-def lines(found: "Explanation", width: int, looks: bool) -> Iterator[Line]:
-    """The explanation line by line; what differs from the first form stands in ‹ ›, unless the looks show it."""
-    for section in found.sections:
-        columns = by_equation(found, section)
-        yield from _headed(section.title, _legend(section, looks) if len(columns) > 1 else "", width)
-        yield from _equations([_marked(found, section, each, looks) for each in columns], width)
-        yield []
-        for ends, said in pairs(section.verdicts):
-            yield from _wrapped(f"{ends}: {said}", width)
-        yield []
-    yield from _defaults(found, width)
+def section_lines(section: Section, notation: str, width: int, looks: bool) -> Iterator[Line]:
+    """A section line by line; what differs from the first form stands in ‹ ›, unless the looks show it."""
+    columns = _by_equation(section, notation)
+    yield from _headed(section.title, _legend(section, looks) if len(columns) > 1 else "", width)
+    yield from _equations([_marked(section, each, notation, looks) for each in columns], width)
     yield []
-    yield from _meanings(found, width)
+    for ends, said in _pairs(section.verdicts):
+        yield from wrapped(f"{ends}: {said}", width)
+    yield []
 
 
 def _headed(title: str, legend: str, width: int) -> Iterator[Line]:
@@ -52,7 +46,7 @@ def _headed(title: str, legend: str, width: int) -> Iterator[Line]:
         yield [(title, "title"), (f"   {legend}" if legend else "", "dim")]
     else:
         yield [(title, "title")]
-        yield from _wrapped(legend, width, "dim")
+        yield from wrapped(legend, width, "dim")
 
 
 def _legend(section: Section, looks: bool) -> str:
@@ -60,22 +54,22 @@ def _legend(section: Section, looks: bool) -> str:
     return f"{shown}: not as {first.name} {'have' if len(first.dialects) > 1 else 'has'} it"
 
 
-def by_equation(found: "Explanation", section: Section) -> list[Spoken]:
+def _by_equation(section: Section, notation: str) -> list[Spoken]:
     """Those that only a coupled decay or a start sets apart, together."""
     together: dict[str, Spoken] = {}
     for each in section.spoken:
-        before = together.setdefault(found.equation(each), Spoken((), each.rule))
-        together[found.equation(each)] = Spoken((*before.dialects, *each.dialects), before.rule)
+        before = together.setdefault(each.equation(notation), Spoken((), each.rule))
+        together[each.equation(notation)] = Spoken((*before.dialects, *each.dialects), before.rule)
     return list(together.values())
 
 
-def _marked(found: "Explanation", section: Section, spoken: Spoken, looks: bool) -> list[Line]:
+def _marked(section: Section, spoken: Spoken, notation: str, looks: bool) -> list[Line]:
     """A column: who speaks so, and the equation, with the terms marked that the first form does not have."""
-    first = found.equation(section.spoken[0]).splitlines()
+    first = section.spoken[0].equation(notation).splitlines()
     left, right = ("", "") if looks else TERM
     equations: list[Line] = [
         [("  ", ""), *((f"{left}{text}{right}", "differs") if new else (text, "") for text, new in pieces)]
-        for pieces in (differing(line, first) for line in found.equation(spoken).splitlines())
+        for pieces in (differing(line, first) for line in spoken.equation(notation).splitlines())
     ]
     return [[(spoken.name, "dim")], *equations]
 
@@ -105,13 +99,10 @@ def _broken(line: Line, width: int) -> Iterator[Line]:
     yield kept
 
 
-def _defaults(found: "Explanation", width: int) -> Iterator[Line]:
+def default_lines(defaults: Defaults, width: int) -> Iterator[Line]:
     """A row for each argument, a column for each dialect; below one another where not all have room."""
-    dialects = list(next(iter(found.defaults.values())))
-    rows = {
-        name: [_cell(value, values[dialects[0]]) for value in values.values()]
-        for name, values in found.defaults.items()
-    }
+    dialects = list(next(iter(defaults.values())))
+    rows = {name: [_cell(value, values[dialects[0]]) for value in values.values()] for name, values in defaults.items()}
     long = max(map(len, rows))
     widest = max(map(len, [*dialects, *(text for row in rows.values() for text, _ in row)]))
     room = width - 2 - long
@@ -125,37 +116,37 @@ def _defaults(found: "Explanation", width: int) -> Iterator[Line]:
             yield [(f"  {name:{long}}", ""), *((text.rjust(each), look) for text, look in cells[shown])]
 
 
-def _meanings(found: "Explanation", width: int) -> Iterator[Line]:
-    for name, meaning in found.meanings.items():
-        yield from _wrapped(f"{name}: {meaning}", width, "dim")
-    for way in dict.fromkeys(found.decays.values()):
-        having = ", ".join(dialect for dialect, its in found.decays.items() if its == way)
-        yield from _wrapped(
-            f"weight decay in {having}: {meaning_in_letters(DECAYS[way], found.notation)}", width, "dim"
-        )
-    for note in found.notes:
-        yield from _wrapped(note, width, "dim")
+def meaning_lines(meanings: Mapping[str, str], decays: Mapping[str, str], notation: str, width: int) -> Iterator[Line]:
+    """What each argument means, and how weight decay enters in which dialects."""
+    for name, meaning in meanings.items():
+        yield from wrapped(f"{name}: {meaning}", width, "dim")
+    for way in dict.fromkeys(decays.values()):
+        having = ", ".join(dialect for dialect, its in decays.items() if its == way)
+        yield from wrapped(f"weight decay in {having}: {meaning_in_letters(DECAYS[way], notation)}", width, "dim")
 
 
-def markdown(found: "Explanation") -> str:
-    """The explanation as a notebook shows it."""
-    parts = []
-    for section in found.sections:
-        parts.append(f"**{section.title}**")
-        for each in by_equation(found, section):
-            steps = found.latex(each).replace(r",\quad ", r" \\ ")
-            parts.append(f"{each.name}\n\n$$\\begin{{gathered}}{steps}\\end{{gathered}}$$")
-        parts.append("\n".join(f"- {ends}: {said}" for ends, said in pairs(section.verdicts)))
-    dialects = list(next(iter(found.defaults.values())))
+def markdown(sections: Sequence[Section], notation: str) -> Iterator[str]:
+    """The sections as a notebook shows them, in parts."""
+    for section in sections:
+        yield f"**{section.title}**"
+        for each in _by_equation(section, notation):
+            steps = each.latex(notation).replace(r",\quad ", r" \\ ")
+            yield f"{each.name}\n\n$$\\begin{{gathered}}{steps}\\end{{gathered}}$$"
+        yield "\n".join(f"- {ends}: {said}" for ends, said in _pairs(section.verdicts))
+
+
+def markdown_table(defaults: Defaults) -> str:
+    """The defaults as a notebook shows them."""
+    dialects = list(next(iter(defaults.values())))
     head = f"| default | {' | '.join(dialects)} |\n| --- | {' | '.join('---' for _ in dialects)} |"
     rows = [
         f"| `{name}` | {' | '.join(_cell(value, value)[0] for value in values.values())} |"
-        for name, values in found.defaults.items()
+        for name, values in defaults.items()
     ]
-    return "\n\n".join([*parts, "\n".join([head, *rows]), *found.notes])
+    return "\n".join([head, *rows])
 
 
-def pairs(verdicts: Mapping[tuple[str, str], Verdict]) -> Iterator[tuple[str, str]]:
+def _pairs(verdicts: Mapping[tuple[str, str], Verdict]) -> Iterator[tuple[str, str]]:
     """For each pair its ends and what holds: once where both ways are alike."""
     done = set()
     for (one, other), verdict in verdicts.items():
@@ -180,7 +171,8 @@ def in_words(verdict: Verdict) -> str:
     return ("exact" if settings or verdict.holds == ALWAYS else "the same") + settings + where + rate
 
 
-def _wrapped(text: str, width: int, look: str = "") -> Iterator[Line]:
+def wrapped(text: str, width: int, look: str = "") -> Iterator[Line]:
+    """A sentence in lines, those after the first further in."""
     for line in wrap(text, width - 2, subsequent_indent="    "):
         yield [("  " + line, look)]
 

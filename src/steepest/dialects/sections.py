@@ -7,11 +7,19 @@ from typing import Any
 
 from steepest import optim
 from steepest.dialects.conversions import Verdict, judge, typical
+from steepest.dialects.notation import in_letters
 from steepest.dialects.probe import ALWAYS
 from steepest.names import unknown
 from steepest.optim.form import Form
 from steepest.optim.shell import FLAGS_OR_NONE
-from steepest.rules import Rule
+from steepest.plain_math import plain
+from steepest.rules import Rule, variant
+
+# weight decay as a step of its own, where it is one
+DECAY_STEPS = {
+    "decoupled": r"\theta \leftarrow \theta - \epsilon\lambda\theta,\quad ",
+    "independent": r"\theta \leftarrow \theta - \lambda\theta,\quad ",
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,17 @@ class Spoken:
     @property
     def name(self) -> str:
         return ", ".join(self.dialects)
+
+    def latex(self, notation: str) -> str:
+        """The equation; a decay that is no part of the gradient is a step of its own where it is the default."""
+        rule = self.rule
+        if rule.defaults.get("weight_decay") and r"\lambda" not in rule.equation:
+            rule = variant(rule, equation=DECAY_STEPS.get(rule.decay, "") + rule.equation)
+        return in_letters(rule, notation)
+
+    def equation(self, notation: str) -> str:
+        """The same for a terminal, a line for each step."""
+        return plain(self.latex(notation))
 
 
 @dataclass(frozen=True)
