@@ -89,7 +89,7 @@ def data():
 def trials(name, members, until="steps=1000000"):
     """The rates of each method, around its own centre."""
     widths, activation, batch = MODELS[name]
-    workload = Workload(name, name, partial(network, widths, activation), data)
+    workload = Workload(name, name, partial(network, widths, activation), WORKLOADS["mnist-softmax"].data)
     found = []
     for method in METHODS:
         contender = CONTENDERS[method]

@@ -2,16 +2,19 @@
 
 import hashlib
 import lzma
+import os
 import pickle
 from importlib.resources import files
 
+import joblib
 import pytest
 import torch
 from torch import nn
 
-from steepest.workloads import WORKLOADS, idx, workload
+from steepest.workloads import WORKLOADS, Data, Split, idx, workload
 from steepest.workloads.mnist import SHA256, digits
 from steepest.workloads.randomness import derive, isolated, order, reseed
+from steepest.workloads.splitting import Kept
 
 # how often each digit occurs in the published files
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -128,3 +131,24 @@ def test_the_callers_random_state_is_left_alone():
         torch.rand(5)
         order(0, 10, 0)
     assert torch.equal(torch.rand(3), expected)
+
+
+def of_this_process() -> Data:
+    rows = torch.full((600_000, 1), float(os.getpid()))  # large enough for joblib to share
+    return Data(Split(rows, rows.bfloat16()), Split(rows[:3].to_sparse(), rows[:3] > 0), Split(rows[:0], rows[:0]))
+
+
+def seen(data, again):
+    return data(), again() is data()
+
+
+def test_data_is_made_once_and_reaches_the_other_processes_as_it_is():
+    data = Kept(of_this_process)
+    with joblib.Parallel(n_jobs=2, mmap_mode="c") as parallel:
+        (found, same), (later, _) = parallel(joblib.delayed(seen)(data, data) for _ in range(2))
+    assert same
+    for there in (found, later):
+        for mine, theirs in zip(data().splits.values(), there.splits.values(), strict=True):
+            for a, b in ((mine.inputs, theirs.inputs), (mine.targets, theirs.targets)):
+                assert (a.dtype, a.layout) == (b.dtype, b.layout)
+                assert torch.equal(a.to_dense(), b.to_dense())

@@ -79,6 +79,7 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
         n_jobs=processes,
         return_as="generator_unordered",
         batch_size=1,  # pyright: ignore[reportArgumentType]
+        mmap_mode="c",  # torch warns of arrays that it could not write
         initializer=_depend_on,
         initargs=(os.getpid(),),
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from steepest.workloads import idx
+from steepest.workloads.splitting import Kept
 from steepest.workloads.workload import Data, Split, Workload
 
 SHA256 = {
@@ -21,13 +22,15 @@ TRAIN = 50_000  # of the 60,000 training images; the other 10,000 are the valida
 INCOMING = 15  # weights of a unit that start from something else than 0, in the autoencoder
 
 
-@cache
-def digits() -> Data:
+def _digits() -> Data:
     """50,000 digits for training, 10,000 for validation, 10,000 for the test: float32 pixels in [0, 1], int64 labels.
 
     The split is fixed. Raises `idx.DamagedFile`, an OSError, when a shipped file is damaged.
     """
     return images(_bytes)
+
+
+digits = Kept(_digits)
 
 
 def images(read) -> Data:

@@ -1,10 +1,7 @@
 """A user's data, in whatever form it comes, as three splits of tensors."""
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,12 +127,12 @@ def kind(given: Any) -> str:
 
 
 class Kept:
-    """A user's data, made once; other processes read it from a file, so that all see the same."""
+    """Data that is made once. It travels as arrays, which joblib puts where all processes read the same memory."""
 
     def __init__(self, make: Callable[[], Data]) -> None:
         self.make = make
         self.made: Data | None = None
-        self.folder: Any = None
+        self.parts: Any = None
 
     def __call__(self) -> Data:
         if self.made is None:
@@ -143,14 +140,19 @@ class Kept:
         return self.made
 
     def __reduce__(self) -> Any:
-        data = self()
-        if self.folder is None:
-            self.folder = tempfile.TemporaryDirectory(prefix="steepest-data-")
-            torch.save([(s.inputs, s.targets) for s in data.splits.values()], Path(self.folder.name) / "data.pt")
-        return _kept, (str(Path(self.folder.name) / "data.pt"),)
+        if self.parts is None:  # the same arrays each time, or joblib would write them again for each unit of work
+            self.parts = [(_array(split.inputs), _array(split.targets)) for split in self().splits.values()]
+        return _kept, (self.parts,)
 
 
-@cache
-def _kept(file: str) -> Kept:
-    data = Data(*(Split(*pair) for pair in torch.load(file, mmap=True)))
+def _array(x: Tensor) -> Any:
+    """The numbers of a tensor, if NumPy has the like; else itself."""
+    try:
+        return x.numpy()
+    except (TypeError, RuntimeError):  # sparse, bfloat16
+        return x
+
+
+def _kept(parts: Any) -> Kept:
+    data = Data(*(Split(*map(torch.as_tensor, pair)) for pair in parts))
     return Kept(lambda: data)
