@@ -218,7 +218,7 @@ class Deceptive(nn.Linear):
     ("build", "words"),
     [
         (normalized, "running statistics"),
-        (lambda: Hesitant(4, 3), "torch.func cannot take it"),
+        (lambda: Hesitant(4, 3), "torch.func cannot take Hesitant"),
         (lambda: Deceptive(4, 3), "gradients in a stack are not those that it has by itself"),
     ],
 )

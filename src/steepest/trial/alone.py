@@ -1,6 +1,7 @@
 """One model by itself, trained with its real optimizer; every model can be trained so."""
 
 import importlib
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
@@ -36,7 +37,8 @@ def run(trial: Trial) -> Result:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Inside, torch computes in one thread and may be seeded; afterwards all is as the caller left it."""
-    with isolated(), threads(1), torch.enable_grad():
+    with isolated(), threads(1), torch.enable_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)  # of vmap: it is measured
         yield
 
 

@@ -5,6 +5,7 @@ memory, another number of processes or another speed.
 """
 
 import math
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,9 @@ MEASURED = 4  # members of the stack that is timed
 SHARE_OF_MEMORY = 0.5
 COPIES = 8  # of the weights: the stack, its gradients, θ, slots, and what is made on the way
 CLOSE = {FLOAT32: 1e-3, BFLOAT16: 5e-2}
+NOISE = (
+    1e-6  # of the largest gradient: what rounding leaves of those that are 0, such as a bias's before a normalization
+)
 SMALL_MODEL, NO_COMPANY = "small model", "nothing shares its seed and batches"  # reasons that surprise nobody
 
 
@@ -172,10 +176,22 @@ def why_alone(group: Sequence[Trial]) -> str:
     except NotStackable as why:
         return str(why)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as fault:
-        return f"torch.func cannot take it: {str(fault).partition(chr(10))[0]}"
+        return f"torch.func cannot take {_layer_in(fault)}: {_first_sentence(fault)}"
     close = CLOSE[group[0].products]
-    for p, gradients in zip(alone.model.parameters(), stacked.update.gradients, strict=True):
-        expected = torch.zeros_like(p) if p.grad is None else p.grad
-        if not torch.allclose(gradients, expected, rtol=close, atol=close * float(expected.abs().max())):
+    expected = [torch.zeros_like(p) if p.grad is None else p.grad for p in alone.model.parameters()]
+    noise = NOISE * max(float(g.abs().max()) for g in expected)
+    for alike, g in zip(stacked.update.gradients, expected, strict=True):
+        if not torch.allclose(alike, g, rtol=close, atol=max(close * float(g.abs().max()), noise)):
             return "its gradients in a stack are not those that it has by itself"
     return ""
+
+
+def _layer_in(fault: Exception) -> str:
+    """The kind of the innermost layer that was at work when it came to this."""
+    at_work = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(fault.__traceback__))
+    layers = [type(each).__name__ for each in at_work if isinstance(each, nn.Module)]
+    return layers[-1] if layers else "it"
+
+
+def _first_sentence(fault: Exception) -> str:
+    return str(fault).partition("\n")[0].partition(". ")[0].removeprefix("vmap: ")

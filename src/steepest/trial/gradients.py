@@ -26,8 +26,10 @@ class Vmapped:
     name = "vmap"
 
     def __init__(self, model: nn.Module, trial: Trial) -> None:
-        if any(True for _ in model.buffers()):
-            raise NotStackable("it keeps numbers beside its parameters, such as BatchNorm's running statistics")
+        for layer in model.modules():
+            if any(True for _ in layer.buffers(recurse=False)):
+                name = type(layer).__name__
+                raise NotStackable(f"{name} keeps numbers beside its parameters, such as running statistics")
         if not all(p.requires_grad for p in model.parameters()):
             raise NotStackable("some of its parameters do not train")
         self.model, self.workload, self.products = model, trial.workload, trial.products
@@ -81,6 +83,7 @@ class ClassFirst(Vmapped):
         layers = [m for m in modules if not isinstance(m, nn.Sequential)]
         return (
             all(type(m) in (nn.Sequential, *KINDS) for m in modules)
+            and not any(map(_has_hooks, modules))
             and not any(getattr(m, "inplace", False) for m in layers)
             and all((m.start_dim, m.end_dim) == (1, -1) for m in layers if isinstance(m, nn.Flatten))
             and (inputs.dim() == 2 or isinstance(layers[0], nn.Flatten))
@@ -132,6 +135,10 @@ class ClassFirst(Vmapped):
         if function is accuracy:
             return (outputs.max(1).indices == targets).double().mean(1)  # argmax takes seven times as long here
         return each_member(function, outputs.transpose(1, 2), targets)
+
+
+def _has_hooks(layer: nn.Module) -> bool:
+    return any((layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks, layer._backward_pre_hooks))
 
 
 def is_cross_entropy(function: Function, targets: Tensor) -> bool:
