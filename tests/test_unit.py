@@ -12,6 +12,8 @@ from small import SMALL, SMALL_DROPOUT
 from steepest.stopping import criteria
 from steepest.study.workers import results, under_way
 from steepest.trial import Result, Trial, carry_out, decide, decision, recall, run, saved, unit
+from steepest.trial.alone import Alone
+from steepest.trial.stacked import pace
 from steepest.trial.unit import ALONE, STACKED, Unit
 
 TRIALS = [
@@ -279,6 +281,15 @@ def test_memory_is_known_where_the_system_does_not_tell_what_is_free(monkeypatch
     monkeypatch.delattr("os.sysconf")  # as on Windows
     assert decision._available_memory() > 1 << 30
     assert [len(u.trials) for u in decide(TRIALS)] == [6]
+
+
+def test_a_busy_machine_does_not_make_a_step_longer(monkeypatch):
+    clock, training = [0.0], Alone(TRIALS[0])
+    costs = iter([9.0, 9.0, 9.0, 0.004, *[0.009] * 99])  # warm-up, a step by itself, and steps beside other programs
+    monkeypatch.setattr(training, "step", lambda rows: clock.append(clock[-1] + next(costs)))
+    monkeypatch.setattr("steepest.trial.stacked.perf_counter", lambda: clock[-1])
+    monkeypatch.setattr("steepest.trial.stacked.ENOUGH_SECONDS", 30.0)
+    assert pace(training) == pytest.approx(0.004)
 
 
 def test_the_first_steps_decide_where_it_is_not_plain(monkeypatch):

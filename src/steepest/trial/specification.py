@@ -82,7 +82,7 @@ class Result:
     stopped_by     the criterion that ended the run, or "diverged"
     members        how many runs trained together in one stack; 1 for a run by itself
 
-    In a stack, `ms_per_step` is measured in the same process on a few steps of the same contender by itself, and
+    In a stack, `ms_per_step` is the least of a few steps of the same contender by itself in the same process, and
     `seconds` are that many times the steps: what the run takes alone, not its share of the stack's time.
     """
 
