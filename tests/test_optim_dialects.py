@@ -1,6 +1,7 @@
 """The lecture's and the papers' forms through the classes: against the 50-digit oracle; Nesterov's two points."""
 
 import copy
+import inspect
 import io
 import json
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 import torch
 
 from steepest import optim
+from steepest.optim.form import facts, native
 from steepest.optim.lr_scheduler import ScheduledLR
+from steepest.optim.options import read_numbers
 from steepest.schedules import constant, linear
 
 ORACLE = json.loads((Path(__file__).parent / "data" / "lecture_oracle.json").read_text())
@@ -305,6 +308,22 @@ def test_what_is_not_given_is_as_the_dialect_has_it():
     assert options_of(group, "lr", "alpha", "eps") == [1e-2, 0.9, 1e-8]
     assert optim.AdamW([p], dialect="optax").param_groups[0]["weight_decay"] == 1e-4
     assert optim.Adam([p], dialect="keras", betas=(0.8, 0.9)).defaults["betas"] == (0.8, 0.9)
+
+
+CLASSES = [
+    getattr(optim, name) for name in optim.__all__ if name != "Optimizer" and isinstance(getattr(optim, name), type)
+]
+
+
+@pytest.mark.parametrize("made", CLASSES, ids=lambda made: made.__name__)
+def test_a_class_has_the_defaults_of_its_rules(made):
+    """In the class's own dialect they stand twice: in torch's manner in the signature, and in the rule."""
+    written = {name: p.default for name, p in inspect.signature(made).parameters.items() if name != "params"}
+    numbers = read_numbers(facts(made.forms), written)
+    for form in native(made.forms):
+        of_adamw = {"weight_decay"} if "decoupled_weight_decay" in form.flags else set()
+        compared = {n: v for n, v in form.rule.defaults.items() if n in numbers and n not in {*form.flags, *of_adamw}}
+        assert {name: numbers[name] for name in compared} == compared
 
 
 def test_a_group_has_its_own_dialects_defaults():
