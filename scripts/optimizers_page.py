@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from steepest import optim
-from steepest.dialects.libraries import UNREAD, WRITTEN, constructors
+from steepest.dialects.libraries import constructors
 from steepest.optim import Optimizer, beyond, classes, muon
 from steepest.optim.form import Form, facts
 from steepest.optim.options import together
@@ -120,8 +120,6 @@ def abroad() -> str:
             theirs = ", ".join(f"{name}={value!r}" for name, value in each.says.items())
             call = f"{each.shown}({theirs})" if theirs else each.shown
             lines.append(f"| `{call}` | `{each.method}(dialect={each.dialect!r}{said})` |")
-        for name, method in UNREAD.get(library, {}).items():
-            lines.append(f"| `{WRITTEN[library]}{name}` | `{method}(dialect={library!r})` |")
     return FROM + "\n".join(lines).replace("'", '"') + "\n\n"
 
 
