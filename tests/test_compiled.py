@@ -79,6 +79,15 @@ def test_every_rule_gives_the_bits_of_torchs_own_operations(name, dtype):
         assert same_bits(value, found[key]), key
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_parameter_without_dimensions_makes_its_step(dtype):
+    p = torch.nn.Parameter(torch.tensor(1.5, dtype=dtype))
+    p.grad = torch.tensor(-1.0, dtype=dtype)
+    with prefer("compiled"):
+        optim.SGD([p], lr=0.25).step()
+    assert p.item() == 1.75
+
+
 @pytest.mark.parametrize("name", ["nesterov", "adadelta"])
 @pytest.mark.parametrize("slots_in", [torch.float32, torch.bfloat16])
 def test_stochastic_rounding_gives_the_bits_of_its_definition(name, slots_in):

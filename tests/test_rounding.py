@@ -274,7 +274,7 @@ def test_where_nothing_lies_in_16_bits_nothing_changes():
     descend(optim.Adam(twins, lr=0.01), twins, 3)
     assert same(params, twins)
     ((_, each),) = mine._latest._step.passes
-    assert len(each.table) == 2 + 4  # length, row, θ, g, two slots
+    assert len(each.table) == 2 + 4 + 1  # length, row, θ, g, two slots, a sum
 
 
 # --------------------------------------------------------------------------------------- rules that do not count steps

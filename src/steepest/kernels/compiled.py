@@ -20,6 +20,7 @@ from steepest.kernels import plain, rounding
 from steepest.kernels.trace import Traced
 from steepest.kernels.update import Update, state_dtype
 from steepest.rules.rule import Constants
+from steepest.rules.verbs import norm
 
 BACKEND = "inductor"
 KERNELS_KEPT = 64
@@ -42,6 +43,7 @@ _TOGETHER: dict[str, Callable[..., Tensors]] = {
     "max": torch._foreach_maximum,
 }
 _ONE_BY_ONE: dict[str, Callable[..., torch.Tensor]] = {
+    "norm": norm,
     "where": torch.where,
     "not": torch.logical_not,
     "and": torch.logical_and,
@@ -62,8 +64,13 @@ def fits(update: Update) -> bool:
         p.device.type not in _unusable
         and p.dtype in DTYPES
         and all(type(x) is torch.Tensor and x.layout == torch.strided and x.device == p.device for x in tensors)
-        and not any(x.is_neg() or x.is_complex() for x in tensors)
+        and not any(x.is_neg() or x.is_complex() or _counts_as_a_number(x) for x in tensors)
     )
+
+
+def _counts_as_a_number(x: torch.Tensor) -> bool:
+    """Whether the compiler takes it for a number of Python's, and forgets what is written into it."""
+    return x.ndim == 0 and x.dtype is torch.float64 and x.device.type == "cpu"
 
 
 class Pass:

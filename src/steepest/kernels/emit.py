@@ -30,7 +30,7 @@ LANE_BYTES = 64  # one vector of the widest machines; LLVM splits it where regis
 INT64, INT32, INT16, BIT = ir.IntType(64), ir.IntType(32), ir.IntType(16), ir.IntType(1)
 POINTER = ir.PointerType()
 
-Entry = Callable[[int], ir.Value]  # a chunk's number in a column of the table
+Values = dict[int | str, ir.Value]  # of a program, by their numbers; of a scalar by its text
 
 REAL = {"float32": ir.FloatType(), "float64": ir.DoubleType()}
 
@@ -48,13 +48,15 @@ def kernel_ir(traced: Traced, arrays: tuple[Array, ...], compute: str) -> str:
     return str(function.module)
 
 
-def squares_ir(dtype: str, column: int) -> str:
-    """LLVM's text of a kernel that adds up the squares of one array, chunk by chunk, in double precision.
+@cache
+def reading_ir(traced: Traced, arrays: tuple[Array, ...], compute: str, norms: tuple[int, ...]) -> str:
+    """LLVM's text of a kernel that adds up, chunk by chunk and in double precision, the squares behind these norms.
 
-    The job's constants are the place for the sums, one a chunk, so that the total does not depend on who did what.
+    Each sum goes into the norm's column of the table, so a total does not depend on who did what; nothing else is
+    written. Norms that these need themselves are there by now.
     """
     function = _function()
-    _Squares(function, dtype, column).emit()
+    _Readings(norms, function, traced, arrays, compute).emit()
     return str(function.module)
 
 
@@ -67,8 +69,7 @@ def _function() -> ir.Function:
 class _Chunks:
     """A kernel that takes chunk after chunk of a job, its thread's own share first, until none is left."""
 
-    width: int
-    chunk: ir.Value  # the number of the chunk at hand
+    _place: Callable[[int], ir.Value]  # of the chunk at hand, in a column of the table
 
     def __init__(self, function: ir.Function) -> None:
         self.function = function
@@ -92,16 +93,20 @@ class _Chunks:
             place = b.atomic_rmw("add", share, INT64(1), "monotonic")
             b.cbranch(b.icmp_signed("<", place, end), work, done)
             b.position_at_end(work)
-            self.chunk = chunk = self._word(order, place)
-            self._chunk(lambda column: self._word(table, b.add(b.mul(INT64(column), chunks), chunk)), constants)
+            chunk = self._word(order, place)
+            self._place = lambda column: b.gep(table, [b.add(b.mul(INT64(column), chunks), chunk)], source_etype=INT64)
+            self._chunk(constants)
             b.branch(fetch)
             b.position_at_end(done)
 
         self._loop(INT64(0), shares, 1, one_share)
         b.ret_void()
 
-    def _chunk(self, entry: "Entry", constants: ir.Value) -> None:
+    def _chunk(self, constants: ir.Value) -> None:
         raise NotImplementedError
+
+    def _entry(self, column: int) -> ir.Value:
+        return self.builder.load(self._place(column), typ=INT64)
 
     def _word(self, base: ir.Value, index: Any) -> ir.Value:
         index = INT64(index) if isinstance(index, int) else index
@@ -134,79 +139,117 @@ class _Chunks:
         return held
 
 
-class _Squares(_Chunks):
-    width = LANE_BYTES // 4
+class _Weights(_Chunks):
+    """A kernel that computes values of a program for each weight."""
 
-    def __init__(self, function: ir.Function, dtype: str, column: int) -> None:
-        super().__init__(function)
-        self.dtype, self.column = dtype, column
-
-    def _chunk(self, entry: "Entry", constants: ir.Value) -> None:
-        b, real = self.builder, REAL["float64"]
-        base, count = b.inttoptr(entry(self.column), POINTER), entry(COUNT)
-        whole = b.and_(count, INT64(-self.width))
-        zeros = ir.Constant(ir.VectorType(real, self.width), [0.0] * self.width)
-        sums = self._loop(INT64(0), whole, self.width, self._adder(base, self.width), zeros)
-        total = self._loop(whole, count, 1, self._adder(base, 1), ir.Constant(real, 0.0))
-        for lane in range(self.width):
-            total = b.fadd(total, b.extract_element(sums, INT32(lane)))
-        b.store(total, b.gep(constants, [self.chunk], source_etype=real))
-
-    def _adder(self, base: ir.Value, lanes: int) -> Callable[[ir.Value, Any], ir.Value]:
-        b, compute = self.builder, REAL["float64" if self.dtype == "float64" else "float32"]
-        step = _Lanes(b, compute, lanes)
-
-        def add(i: ir.Value, total: Any) -> ir.Value:
-            x = step.load(base, i, self.dtype)
-            wide = x if self.dtype == "float64" else b.fpext(x, step.type(REAL["float64"]))
-            return b.fadd(total, b.fmul(wide, wide))
-
-        return add
-
-
-class _Updates(_Chunks):
     def __init__(self, function: ir.Function, traced: Traced, arrays: Sequence[Array], compute: str) -> None:
         super().__init__(function)
-        self.traced, self.arrays, self.compute = traced, arrays, compute
+        self.traced, self.program, self.arrays, self.compute = traced, traced.program, arrays, compute
+        self.dtypes = {a.name: a.dtype for a in arrays}
+        after = FIRST_ADDRESS + len(arrays)
+        self.norm_columns = {norm: after + k for k, norm in enumerate(traced.program.norms)}
+        self.first_weight = after + traced.program.sums
         self.real = REAL[compute]
         self.width = LANE_BYTES // (4 if compute == "float32" else 8)
 
-    def _chunk(self, entry: "Entry", constants: ir.Value) -> None:
-        b, texts = self.builder, self.traced.program.scalars
-        count = entry(COUNT)
-        first = b.mul(entry(ROW), INT64(len(texts)))
-        numbers = b.gep(constants, [first], source_etype=REAL["float64"])
-        bases = {a.name: b.inttoptr(entry(FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
-        scalars = {text: self._constant(numbers, k) for k, text in enumerate(texts)}
-        noise = self._noise(entry, numbers, texts) if rounding.KEY in texts else None
-        whole = b.and_(count, INT64(-self.width))
+    def _chunk(self, constants: ir.Value) -> None:
+        b, texts = self.builder, self.program.scalars
+        first = b.mul(self._entry(ROW), INT64(len(texts)))
+        self.numbers = b.gep(constants, [first], source_etype=REAL["float64"])
+        self.bases = {a.name: b.inttoptr(self._entry(FIRST_ADDRESS + k), POINTER) for k, a in enumerate(self.arrays)}
+        self._work({text: self._rounded(self._number(text)) for text in texts})
+
+    def _work(self, same: "Values") -> None:
+        """What is done with the chunk; `same` holds what is the same for all its weights: the scalars."""
+        raise NotImplementedError
+
+    def _number(self, text: str) -> ir.Value:
+        place = self.builder.gep(self.numbers, [INT64(self.program.scalars.index(text))], source_etype=REAL["float64"])
+        return self.builder.load(place, typ=REAL["float64"])
+
+    def _whole(self) -> tuple[ir.Value, ir.Value]:
+        """How many weights the chunk has, and how many of them fill vectors."""
+        count = self._entry(COUNT)
+        return count, self.builder.and_(count, INT64(-self.width))
+
+    def _rounded(self, value: ir.Value) -> ir.Value:
+        return value if self.compute == "float64" else self.builder.fptrunc(value, self.real)
+
+    def _norm(self, norm: int) -> ir.Value:
+        """A norm that is known by now."""
+        return self._rounded(self.builder.bitcast(self._entry(self.norm_columns[norm]), REAL["float64"]))
+
+    def _values(self, step: "_Lanes", same: "Values", i: ir.Value, wanted: Sequence[int | str]) -> list[ir.Value]:
+        """Values of the program for the weights at i; `same` holds what is the same for all of them."""
+        values = {which: step.spread(value) for which, value in same.items()}
+        for number in self.program.behind(wanted, same):
+            operation, arguments = self.program.instruction(number)
+            if operation == "input":
+                name = self.program.inputs[number]
+                values[number] = step.load(self.bases[name], i, self.dtypes[name])
+            else:
+                values[number] = step.calculate(operation, *(values[a] for a in arguments))
+        return [values[which] for which in wanted]
+
+
+class _Updates(_Weights):
+    """The kernel that writes: the outputs of the program."""
+
+    def _work(self, same: "Values") -> None:
+        noise = self._noise() if rounding.KEY in same else None
+        same = self._with_norms(same)
+        count, whole = self._whole()
         for start, stop, lanes in ((INT64(0), whole, self.width), (whole, count, 1)):
-            step = _Lanes(b, self.real, lanes, noise)
-            spread = {text: step.spread(value) for text, value in scalars.items()}
-            self._loop(start, stop, lanes, lambda i, _, step=step, spread=spread: self._weights(step, bases, spread, i))
+            step = _Lanes(self.builder, self.real, lanes, noise)
+            self._loop(start, stop, lanes, lambda i, _, step=step: self._write(step, same, i))
 
-    def _noise(self, entry: "Entry", numbers: ir.Value, texts: Sequence[str]) -> "_Noise":
+    def _noise(self) -> "_Noise":
+        key = self.builder.fptoui(self._number(rounding.KEY), INT64)
+        return _Noise(self.builder, self._entry(self.first_weight), key)
+
+    def _with_norms(self, same: "Values") -> "Values":
+        """With the norms, and what is made of them alone."""
+        one, known = _Lanes(self.builder, self.real, 1), {**same, **{n: self._norm(n) for n in self.norm_columns}}
+        for number, (operation, arguments) in enumerate(self.program.instructions, len(self.program.inputs)):
+            if number not in known and all(a in known for a in arguments):
+                known[number] = one.calculate(operation, *(known[a] for a in arguments))
+        return known
+
+    def _write(self, step: "_Lanes", same: "Values", i: ir.Value) -> None:
+        outputs, numbers = self.traced.outputs, {a.name: number for number, a in enumerate(self.arrays)}
+        for name, value in zip(outputs, self._values(step, same, i, list(outputs.values())), strict=True):
+            step.store(self.bases[name], i, self.dtypes[name], value, numbers[name])
+
+
+class _Readings(_Weights):
+    """A kernel that reads: for each of some norms the sum of squares over the chunk."""
+
+    def __init__(self, norms: Sequence[int], *others: Any) -> None:
+        super().__init__(*others)
+        self.norms = norms
+
+    def _work(self, same: "Values") -> None:
         b, real = self.builder, REAL["float64"]
-        place = b.gep(numbers, [INT64(texts.index(rounding.KEY))], source_etype=real)
-        return _Noise(b, entry(FIRST_ADDRESS + len(self.arrays)), b.fptoui(b.load(place, typ=real), INT64))
+        count, whole = self._whole()
+        earlier = [n for n in self.program.behind(self.norms, ()) if n in self.norm_columns and n not in self.norms]
+        same = {**same, **{n: self._norm(n) for n in earlier}}
+        for norm in self.norms:
+            zeros = ir.Constant(ir.VectorType(real, self.width), [0.0] * self.width)
+            sums = self._loop(INT64(0), whole, self.width, self._adder(self.width, same, norm), zeros)
+            total = self._loop(whole, count, 1, self._adder(1, same, norm), ir.Constant(real, 0.0))
+            for lane in range(self.width):
+                total = b.fadd(total, b.extract_element(sums, INT32(lane)))
+            b.store(b.bitcast(total, INT64), self._place(self.norm_columns[norm]))
 
-    def _constant(self, numbers: ir.Value, k: int) -> ir.Value:
-        b = self.builder
-        value = b.load(b.gep(numbers, [INT64(k)], source_etype=REAL["float64"]), typ=REAL["float64"])
-        return value if self.compute == "float64" else b.fptrunc(value, self.real)
+    def _adder(self, lanes: int, same: "Values", norm: int) -> Callable[[ir.Value, Any], ir.Value]:
+        b, step = self.builder, _Lanes(self.builder, self.real, lanes)
 
-    def _weights(self, step: "_Lanes", bases: dict[str, ir.Value], scalars: dict[str, ir.Value], i: ir.Value) -> None:
-        program, dtypes = self.traced.program, {a.name: a.dtype for a in self.arrays}
-        values: list[ir.Value] = [step.load(bases[name], i, dtypes[name]) for name in program.inputs]
+        def add(i: ir.Value, total: Any) -> ir.Value:
+            (x,) = self._values(step, same, i, self.program.instruction(norm)[1])
+            wide = x if self.compute == "float64" else b.fpext(x, step.type(REAL["float64"]))
+            return b.fadd(total, b.fmul(wide, wide))
 
-        def value(argument: int | str) -> ir.Value:
-            return values[argument] if isinstance(argument, int) else scalars[argument]
-
-        for operation, arguments in program.instructions:
-            values.append(step.calculate(operation, *(value(a) for a in arguments)))
-        numbers = {a.name: number for number, a in enumerate(self.arrays)}
-        for name, result in self.traced.outputs.items():
-            step.store(bases[name], i, dtypes[name], value(result), numbers[name])
+        return add
 
 
 class _Noise:

@@ -15,6 +15,7 @@ from steepest.kernels.table import COUNT, FIRST_ADDRESS, ROW, Array, Job
 from steepest.kernels.trace import Traced, trace
 from steepest.kernels.update import Update, state_dtype, storage_dtypes, whole_update
 from steepest.rules.rule import Constants
+from steepest.rules.verbs import norm
 
 if TYPE_CHECKING:
     from steepest.kernels import native
@@ -81,23 +82,37 @@ class Pass:
         from steepest.kernels.emit import kernel_ir
 
         first = updates[0]
-        arrays = tuple(Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items())
-        compute = _NAMES[state_dtype(first.parameter.dtype)]
-        self.kernel = native.compiled(kernel_ir(traced, arrays, compute))
+        self.arrays = tuple(Array(name, _NAMES[tensor.dtype]) for name, tensor in first.tensors().items())
+        self.compute = _NAMES[state_dtype(first.parameter.dtype)]
+        self.kernel = native.compiled(kernel_ir(traced, self.arrays, self.compute))
+        self.readings = self._readings(traced)
         self.numbers, self.width = traced.numbers, len(traced.program.scalars)
         self.parameters = [u.parameter for u in updates]
         self.laid_out_otherwise = [i for i, u in enumerate(updates) if layout(u.gradient) != layout(u.parameter)]
         self.column = FIRST_ADDRESS + list(first.tensors()).index("g")
-        self._lay_out(updates)
+        self._lay_out(updates, traced.program.sums)
         self.zero_gradient = first.zero_gradient
         self.assign_rows(np.array([u.row for u in updates], dtype=np.int64))
 
-    def _lay_out(self, updates: Sequence[Update]) -> None:
+    def _readings(self, traced: Traced) -> "list[tuple[native.Kernel, slice]]":
+        """The kernels that read before anything is written, each with the columns into which it puts its sums."""
+        from steepest.kernels import native
+        from steepest.kernels.emit import reading_ir
+
+        column, found = FIRST_ADDRESS + len(self.arrays), []
+        for norms in traced.program.readings():
+            kernel = native.compiled(reading_ir(traced, self.arrays, self.compute, tuple(norms)))
+            first = column + traced.program.norms.index(norms[0])
+            found.append((kernel, slice(first, first + len(norms))))
+        return found
+
+    def _lay_out(self, updates: Sequence[Update], sums: int) -> None:
         sizes = [u.parameter.numel() for u in updates]
         index, start, count = pieces(sizes)
         tensors = [list(u.tensors().values()) for u in updates]
-        columns = FIRST_ADDRESS + len(tensors[0])
+        columns = FIRST_ADDRESS + len(tensors[0]) + sums
         self.table = np.empty((columns + (updates[0].first is not None), len(count)), dtype=np.int64)
+        self._sums = self.table.view(np.float64)
         self.table[COUNT] = count
         for column, each in enumerate(zip(*tensors, strict=True), FIRST_ADDRESS):
             offset = start * each[0].element_size()
@@ -145,18 +160,28 @@ class Pass:
         return 1 if self.elements < SERIAL else torch.get_num_threads()
 
     @cached_property
-    def _squares(self) -> "tuple[native.Kernel, Job]":
-        from steepest.kernels import native
-        from steepest.kernels.emit import squares_ir
-
-        kernel = native.compiled(squares_ir(_NAMES[self.parameters[0].dtype], self.column))
-        return kernel, Job(self.table, np.zeros(self.table.shape[1]), self._owner)
+    def _gradients_read(self) -> "tuple[native.Kernel, slice]":
+        (reading,) = self._readings(trace(lambda x, _: {"g": norm(x["g"])}, ["g"], []))
+        return reading
 
     def sum_of_squares(self) -> float:
         """Σ g² over the gradients, added up in double precision, in an order that does not depend on the threads."""
-        kernel, job = self._squares
-        kernel.run(job, self._threads)
-        return sum(job.constants.data)
+        kernel, column = self._gradients_read
+        kernel.run(self.job, self._threads)
+        return sum(self._sums[column][0].tolist())
+
+    def work(self) -> None:
+        """Perform the updates with the constants that lie in the job: what is read first, then what is written."""
+        for kernel, columns in self.readings:
+            kernel.run(self.job, self._threads)
+            self._sums[columns] = self._norms(self._sums[columns])
+        self.kernel.run(self.job, self._threads)
+
+    def _norms(self, sums: np.ndarray) -> np.ndarray:
+        """For each chunk the norm over its whole tensor, of the chunks' sums of squares."""
+        with np.errstate(all="ignore"):
+            whole = np.sqrt(np.add.reduceat(sums, np.flatnonzero(np.diff(self._owner, prepend=-1)), axis=1))
+        return np.repeat(whole, np.bincount(self._owner)[np.unique(self._owner)], axis=1)
 
     def run(self, constants: Sequence[Constants]) -> None:
         """Perform the updates with, for each row, these constants; the last step's own list is written already."""
@@ -164,7 +189,7 @@ class Pass:
             numbers = [self.numbers(**constants[row]) for row in self.rows]
             self._pack_constants(self._constants, 0, *chain.from_iterable(numbers))
             self._written = constants
-        self.kernel.run(self.job, self._threads)
+        self.work()
         if self.zero_gradient and self._gradients is not self._given:
             for g in self._given:
                 g.zero_()

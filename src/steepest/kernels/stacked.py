@@ -199,7 +199,7 @@ class _Pass:
             constants = kind.constants(t, rates)
             for column, numbers in enumerate(self.fused.numbers(**constants)):
                 table[rows, column] = numbers
-        self.fused.kernel.run(self.fused.job, self.fused._threads)
+        self.fused.work()
 
     def freeze(self, members: Sequence[int]) -> None:
         """A chunk of length 0 is nothing to do."""

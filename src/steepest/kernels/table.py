@@ -9,8 +9,8 @@ import numpy as np
 # a job: what a kernel is called with; from FIRST_SHARE on two words a share, its next place in the order and its end
 CHUNKS, TABLE, CONSTANTS, ORDER, SHARES, FIRST_SHARE = 0, 1, 2, 3, 4, 5
 
-# the columns of the chunk table, one after the other in memory: length, row of constants, the address of each array;
-# and last, where bfloat16 is rounded stochastically, the number of the chunk's first weight
+# the columns of the chunk table, one after the other in memory: length, row of constants, the address of each array,
+# the sum for each norm; and last, where bfloat16 is rounded stochastically, the number of the chunk's first weight
 COUNT, ROW, FIRST_ADDRESS = 0, 1, 2
 
 

@@ -2,11 +2,12 @@
 
 Two kinds of value: an `Element` differs from weight to weight, a `Scalar` is the same for all weights of a step.
 Arithmetic among scalars alone is done once a step in double precision, as Python does it when the plain rule runs on
-tensors; only its result enters the loop.
+tensors; only its result enters the loop. The norm of a tensor is an element that happens to be the same for all its
+weights; a kernel must have read them all before it is known.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -104,6 +105,38 @@ class Program:
     def value(self, number: int) -> "Element":
         """The symbol of a value."""
         return Element(self, number)
+
+    def instruction(self, number: int) -> tuple[str, tuple[int | str, ...]]:
+        """What makes a value; "input" for one that is read."""
+        place = number - len(self.inputs)
+        return self.instructions[place] if place >= 0 else ("input", ())
+
+    def behind(self, wanted: Iterable[int | str], known: Container[int | str]) -> list[int]:
+        """All values that these are made of, themselves included, in the order in which they are to be computed."""
+        found, ahead = set(), list(wanted)
+        while ahead:
+            number = ahead.pop()
+            if isinstance(number, int) and number not in known and number not in found:
+                found.add(number)
+                ahead += self.instruction(number)[1]
+        return sorted(found)
+
+    @property
+    def norms(self) -> list[int]:
+        """The values that are norms of whole tensors, in their order."""
+        return [n for n, (op, _) in enumerate(self.instructions, len(self.inputs)) if op == "norm"]
+
+    @property
+    def sums(self) -> int:
+        """How many sums a chunk has place for: one for each norm, and one for the gradients' norm in any case."""
+        return max(1, len(self.norms))
+
+    def readings(self) -> list[list[int]]:
+        """The norms in the turns in which they can be found: one of what needs a norm has to wait for that."""
+        depths: dict[int | str, int] = {}
+        for number, (operation, arguments) in enumerate(self.instructions, len(self.inputs)):
+            depths[number] = max((depths.get(a, 0) for a in arguments), default=0) + (operation == "norm")
+        return [[n for n in self.norms if depths[n] == depth] for depth in sorted({depths[n] for n in self.norms})]
 
     def add(self, operation: str, *arguments: Any) -> int:
         """Append an instruction, or find the same one again; returns its value's number."""
@@ -209,6 +242,7 @@ class Element(_Symbol):
     __eq__, __ne__ = _comparison("=="), _comparison("!=")  # pyright: ignore[reportAssignmentType]
     __hash__ = None  # pyright: ignore[reportAssignmentType]
     __neg__, __abs__, sqrt, sign = _unary("neg"), _unary("abs"), _unary("sqrt"), _unary("sign")
+    norm = _unary("norm")
     sgn = sign
     maximum = _binary("max")
 

@@ -49,7 +49,7 @@ def prefer(way: str) -> Iterator[None]:
 
 def way_of(update: Update) -> Any:
     """The module that serves this update; None for the plain rule."""
-    if not (update.rule.elementwise and all(map(_has_memory, update.tensors().values()))):
+    if not (update.rule.depends_on != "matrix" and all(map(_has_memory, update.tensors().values()))):
         return None
     own = "fused" if update.parameter.device.type == "cpu" else "compiled"
     way = WAYS[preferred() or own]

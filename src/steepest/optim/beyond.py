@@ -271,7 +271,7 @@ class LAMB(Optimizer):
     "keras"     θ shrinks by ελ first
     ==========  ==========================================================================
 
-    A step needs the norms of whole tensors, so it runs as tensor operations, not in one pass.
+    A step needs the norms of whole tensors, so it reads everything once before the pass that writes.
 
     >>> import torch
     >>> optimizer = LAMB(torch.nn.Linear(2, 1).parameters(), lr=1e-3)

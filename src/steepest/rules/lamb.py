@@ -52,7 +52,7 @@ LAMB = Rule(
     equation=MOMENTS + r"d = \frac{\hat{s}}{\sqrt{\hat{r}} + \delta} + \lambda\theta,\quad " + STEP,
     reference="You et al. (2020), algorithm 2, with φ(z) = z",
     decay="own",
-    elementwise=False,
+    depends_on="norms",
 )
 
 LAMB_UNDECAYED = Rule(
@@ -65,5 +65,5 @@ LAMB_UNDECAYED = Rule(
     equation=MOMENTS + r"d = \frac{\hat{s}}{\sqrt{\hat{r}} + \delta},\quad " + STEP,
     reference="keras.optimizers.Lamb",
     decay="decoupled",
-    elementwise=False,
+    depends_on="norms",
 )

@@ -151,7 +151,7 @@ MUON = Rule(
     reference="Jordan et al. (2024), as torch.optim.Muon has it",
     counts_steps=False,
     decay="decoupled",
-    elementwise=False,
+    depends_on="matrix",
 )
 
 MUON_PLAIN = variant(

@@ -119,7 +119,8 @@ class Rule:
                      left of ε; "own" leaves it to `prepare` and `update`
     gradient_point   where the gradient is taken, if not at θ: a function of theta, slots and constants by name
     evaluation_point where the model is judged, if not at θ: likewise
-    elementwise      False when a weight's step depends on the others of its tensor; then it runs on whole tensors
+    depends_on       what a weight's step depends on: its own numbers alone ("weight"), the norms of its tensor too
+                     ("norms"), or rows and columns ("matrix"; such a rule runs as operations on whole tensors)
     reads_outside    whether `prepare` must be asked each step, for it may refuse what has changed outside the rule
     sparse           how a sparse gradient enters: "rows", those alone that it holds, where a gradient of 0 is no step;
                      "filled" with its zeros; None, not at all
@@ -138,7 +139,7 @@ class Rule:
     decay: str = "coupled"
     gradient_point: Callable[..., Any] | None = None
     evaluation_point: Callable[..., Any] | None = None
-    elementwise: bool = True
+    depends_on: str = "weight"
     reads_outside: bool = False
     sparse: str | None = None
 
@@ -150,6 +151,11 @@ class Rule:
     def defaults(self) -> dict[str, float]:
         """Each hyperparameter's default by name."""
         return {h.name: h.default for h in self.hyperparameters}
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether a weight's step depends on its own numbers alone."""
+        return self.depends_on == "weight"
 
     @property
     def moves_the_gradient_point(self) -> bool:

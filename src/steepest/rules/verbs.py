@@ -7,9 +7,9 @@
     minimum(a, b)   the smaller one; likewise
     where(c, a, b)  a where c holds, else b
 
-and, only in a rule that is not elementwise:
+and, in a rule by which a weight's step depends on the others of its tensor:
 
-    norm(x)                      the Euclidean norm of the whole array
+    norm(x)                      the Euclidean norm of the whole array; a step reads once more all that x is made of
     addmm(c, a, b, beta, alpha)  beta·c + alpha·ab for matrices, rounded once
     coarse(x)                    rounded to bfloat16; NumPy, which has none, goes on with the rounded numbers
     fine(x, like)                back in the other's precision
@@ -68,10 +68,16 @@ def minimum(a, b):
 
 
 def norm(x):
-    """√Σx² over all elements."""
+    """√Σx² over all elements, added up in double precision and rounded once."""
     if _is_number(x):
         return abs(x)
-    return x.norm() if hasattr(x, "norm") else sqrt((x * x).sum())
+    if hasattr(x, "double"):
+        wide = x.double()
+        return (wide * wide).sum().sqrt().to(x.dtype)
+    if hasattr(x, "norm"):  # a symbol
+        return x.norm()
+    wide = x.astype(np.promote_types(x.dtype, np.float64))
+    return np.sqrt((wide * wide).sum()).astype(x.dtype)
 
 
 def addmm(c, a, b, beta, alpha):
