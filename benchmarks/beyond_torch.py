@@ -1,6 +1,6 @@
 """Time of one step of the rules that torch does not have: one pass against the same rule as tensor operations.
 
-    python benchmarks/beyond_torch.py [--shapes small,mlp] [--methods lamb,lion] [--repeats 20]
+    python benchmarks/beyond_torch.py [--shapes small,mlp] [--methods lamb,lion] [--repeats 20] [--device cuda]
 
 Prints medians in microseconds, all contenders in turn within one run; Adam's pass is there to compare with.
 """
@@ -37,19 +37,21 @@ def main():
     parser.add_argument("--shapes", default="small,mlp")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--device", default="cpu", help="where the models lie; default: cpu")
     arguments = parser.parse_args()
-    print(machine())
+    print(machine(arguments.device))
     for shape in arguments.shapes.split(","):
         for method in arguments.methods.split(","):
             make, options = METHODS[method]
             optimizers = {
-                way: cls(parameters(SHAPES[shape]), lr=1e-3, **more)
+                way: cls(parameters(SHAPES[shape], arguments.device), lr=1e-3, **more)
                 for way, cls, more in (("ours", make, options), ("plain", make, options), ("adam", optim.Adam, {}))
             }
             steps = {way: optimizer.step for way, optimizer in optimizers.items()}
             steps["plain"] = partial(as_tensor_operations, steps["plain"])
             before = {way: writing_gradients(optimizer) for way, optimizer in optimizers.items()}
-            found = {way: 1e6 * s for way, s in medians(steps, arguments.repeats, before=before).items()}
+            seconds = medians(steps, arguments.repeats, before=before, device=arguments.device)
+            found = {way: 1e6 * s for way, s in seconds.items()}
             times = "  ".join(f"{way} {us:9.1f}" for way, us in found.items())
             against = (
                 f"plain/ours {found['plain'] / found['ours']:5.1f}   ours/adam {found['ours'] / found['adam']:4.1f}"

@@ -1,6 +1,7 @@
 """Time of one optimizer step, ours against torch's ways of doing the same, all contenders in turn within one run.
 
     python benchmarks/step_time.py [--shapes tiny,big] [--methods adam] [--no-compiled] [--repeats 50] [--out FILE.json]
+                                   [--device cuda]
 
 Prints a table of medians in microseconds and of ratios (best of torch / ours); above 1, ours is faster.
 """
@@ -47,18 +48,18 @@ WAYS = {
 }
 
 
-def parameters(shapes):
+def parameters(shapes, device="cpu"):
     """A model's parameters with gradients."""
-    params = [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+    params = [torch.nn.Parameter(torch.randn(shape, device=device)) for shape in shapes]
     for p in params:
         p.grad = torch.randn_like(p)
     return params
 
 
-def contenders(name, options, shapes, ways):
+def contenders(name, options, shapes, ways, device):
     """Each way to take the step, built in this order, and what writes its gradients anew."""
     makers = {way: getattr(optim if way == "ours" else torch.optim, name) for way in ways}
-    optimizers = {way: make(parameters(shapes), **options, **WAYS[way]) for way, make in makers.items()}
+    optimizers = {way: make(parameters(shapes, device), **options, **WAYS[way]) for way, make in makers.items()}
     steps = {way: optimizer.step for way, optimizer in optimizers.items()}
     if "compiled" in steps:
         torch.compiler.reset()  # or it gives up compiling after eight optimizers
@@ -73,7 +74,7 @@ def writing_gradients(optimizer):
     return lambda: torch._foreach_copy_(gradients, new)
 
 
-def measured(name, options, slots, shapes, compiled, repeats):
+def measured(name, options, slots, shapes, compiled, repeats, device):
     """The median of several builds: where memory happens to lie moves a large model's step by a tenth."""
     ways = [way for way in WAYS if way != "compiled" or compiled]
     if name in ("RMSprop", "Adadelta"):
@@ -81,16 +82,16 @@ def measured(name, options, slots, shapes, compiled, repeats):
     builds = []
     for number in range(BUILDS):
         order = random.Random(number).sample(ways, len(ways))
-        steps, before = contenders(name, options, shapes, order)
-        steps["copy"], before["copy"] = copying(shapes, 3 + 2 * slots), before["ours"]
-        builds.append(medians(steps, repeats, before=before))
+        steps, before = contenders(name, options, shapes, order, device)
+        steps["copy"], before["copy"] = copying(shapes, 3 + 2 * slots, device), before["ours"]
+        builds.append(medians(steps, repeats, before=before, device=device))
     return {way: statistics.median(build[way] for build in builds) for way in (*ways, "copy")}
 
 
-def copying(shapes, passes):
+def copying(shapes, passes, device):
     """A loop that copies as many bytes as the step reads and writes, on the same threads."""
     count = sum(math.prod(shape) for shape in shapes) * passes // 2
-    source, target = torch.randn(count), torch.empty(count)
+    source, target = torch.randn(count, device=device), torch.empty(count, device=device)
     return lambda: target.copy_(source)
 
 
@@ -103,16 +104,17 @@ def main():
     parser.add_argument(
         "--repeats", type=int, default=0, help="rounds of turns; default: 20 for small models, 4 for large ones"
     )
+    parser.add_argument("--device", default="cpu", help="where the models lie; default: cpu")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    print(machine())
+    print(machine(arguments.device))
     rows = []
     for shape in arguments.shapes.split(","):
         shapes = SHAPES[shape]
         for method in arguments.methods.split(","):
             name, options, slots = METHODS[method]
             repeats = arguments.repeats or (4 if shape in ("big", "transformer") else 20)
-            found = measured(name, options, slots, shapes, not arguments.no_compiled, repeats)
+            found = measured(name, options, slots, shapes, not arguments.no_compiled, repeats, arguments.device)
             best = min(value for way, value in found.items() if way not in ("ours", "copy"))
             row = {
                 "shape": shape,
