@@ -1,5 +1,6 @@
 """The race and the list as a person meets them on the command line."""
 
+import errno
 import io
 import json
 import os
@@ -100,6 +101,20 @@ def test_bad_input_is_one_line_and_exit_code_2(tiny, capsys, arguments, words):
 def test_no_folder_is_left_behind_by_bad_input(tiny, capsys, tmp_path):
     main(["race", "small", "-o", "adma"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["report.html", None])
+def test_a_disk_that_is_full_when_the_report_is_written_is_told_with_the_cure(tiny, capsys, monkeypatch, name):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device", name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("steepest.report.write", full)
+        assert main([*tiny, "-o", "sgd"]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    kept = "every finished run is kept; free some and run the same command again"
+    assert last == f"steepest: {name or 'steepest-race-small'}: No space left on device; {kept}"
+    assert main([*tiny, "-o", "sgd"]) == 0
 
 
 def test_several_workloads_race_one_after_the_other(tiny, capsys, monkeypatch, tmp_path):

@@ -1,7 +1,8 @@
 """`steepest race`: who trains best, with equal budgets for all."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,10 +109,11 @@ def race(
     found, parent = {}, _parent(studies, out)
     for study in studies:
         folder = out_folder(parent / study.folder if len(studies) > 1 else parent)
-        with _watching(folder) as watch:
-            outcome = carry_out(study, folder, jobs, watch)
-        found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
-        page = report.write(folder)
+        with _telling_what_is_kept(folder):
+            with _watching(folder) as watch:
+                outcome = carry_out(study, folder, jobs, watch)
+            found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
+            page = report.write(folder)
         if as_json:
             progress().print(f"The report: {page}", soft_wrap=True)
             continue
@@ -148,6 +150,17 @@ def _show_together(parent: Path, screen: "Console") -> None:
     screen.print("All workloads together", style="bold")
     screen.print(" ".join(verdict(entries(parent))))
     screen.print(f"The report: {report.write(parent)}", soft_wrap=True)
+
+
+@contextmanager
+def _telling_what_is_kept(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        kept = "every finished run is kept; free some and run the same command again"
+        raise OSError(error.errno, f"{error.strerror}; {kept}", str(error.filename or folder)) from None
 
 
 def _watching(folder: Path) -> AbstractContextManager[Any]:
