@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steepest.rules import rule
-from steepest.rules.verbs import absolute, maximum, sign, sqrt, where
+from steepest.rules.verbs import absolute, maximum, norm, sign, sqrt, where
 
 ODD = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -5e-324, 1e-310, 1.0, -1.0, 1.7976931348623157e308]
 numbers = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
@@ -173,3 +173,11 @@ def test_verbs_leave_their_argument_alone(verb):
 @pytest.mark.parametrize("verb", [sqrt, sign, absolute])
 def test_whole_numbers_will_do(verb):
     assert verb(4) == {sqrt: 2.0, sign: 1.0, absolute: 4}[verb]
+
+
+@pytest.mark.parametrize("make", [np.array, tensor], ids=["array", "tensor"])
+def test_a_norm_is_added_up_in_double_precision_and_rounded_once(make):
+    x = make([3e30, 4e30], "float32")
+    root = norm(x)
+    assert root.dtype == x.dtype
+    assert float(root) == float(np.float32(np.sqrt(sum(float(each) ** 2 for each in x))))
