@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -115,6 +116,17 @@ def test_a_disk_that_is_full_when_the_report_is_written_is_told_with_the_cure(ti
     kept = "every finished run is kept; free some and run the same command again"
     assert last == f"steepest: {name or 'steepest-race-small'}: No space left on device; {kept}"
     assert main([*tiny, "-o", "sgd"]) == 0
+
+
+def test_a_folder_that_is_removed_while_the_race_runs_is_told_with_the_cure(tiny, capsys, monkeypatch):
+    def missing(folder):
+        shutil.rmtree(folder)
+        return (folder / "report.html").write_bytes(b"")
+
+    monkeypatch.setattr("steepest.report.write", missing)
+    assert main([*tiny, "-o", "sgd"]) == 1
+    gone = "steepest-race-small was moved or removed while the race ran; run the same command again to begin anew"
+    assert capsys.readouterr().err.splitlines()[-1] == f"steepest: {gone}"
 
 
 def test_several_workloads_race_one_after_the_other(tiny, capsys, monkeypatch, tmp_path):

@@ -109,7 +109,7 @@ def race(
     found, parent = {}, _parent(studies, out)
     for study in studies:
         folder = out_folder(parent / study.folder if len(studies) > 1 else parent)
-        with _telling_what_is_kept(folder):
+        with _telling_the_cure(folder):
             with _watching(folder) as watch:
                 outcome = carry_out(study, folder, jobs, watch)
             found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
@@ -153,10 +153,13 @@ def _show_together(parent: Path, screen: "Console") -> None:
 
 
 @contextmanager
-def _telling_what_is_kept(folder: Path) -> Iterator[None]:
+def _telling_the_cure(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if not folder.exists():
+            gone = "was moved or removed while the race ran; run the same command again to begin anew"
+            raise OSError(f"{folder} {gone}") from None
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         kept = "every finished run is kept; free some and run the same command again"
