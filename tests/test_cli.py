@@ -194,15 +194,14 @@ def fail_with(error):
         (ValueError("two\nlines"), 2, "two lines"),
         (OSError(28, "No space left on device", "a.csv"), 1, "a.csv: No space left on device"),
         (common.Failed("all runs diverged"), 1, "all runs diverged"),
-        (KeyboardInterrupt(), 130, None),
+        (KeyboardInterrupt(), 130, "steepest: interrupted"),
     ],
 )
 def test_what_a_failure_looks_like(steepest, monkeypatch, error, code, message):
     monkeypatch.setattr("steepest.descent.descend", fail_with(error))
     got, out, err = steepest("descend")
     assert (got, out) == (code, "")
-    if message:
-        assert message in one_line(err)
+    assert message in one_line(err)
     assert "Traceback" not in err
 
 

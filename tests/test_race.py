@@ -118,6 +118,13 @@ def test_a_disk_that_is_full_when_the_report_is_written_is_told_with_the_cure(ti
     assert main([*tiny, "-o", "sgd"]) == 0
 
 
+def test_an_interrupt_while_the_report_is_written_says_how_to_go_on(tiny, capsys, monkeypatch):
+    monkeypatch.setattr("steepest.report.write", lambda _: signal.raise_signal(signal.SIGINT))
+    assert main([*tiny, "-o", "sgd"]) == 130
+    kept = "interrupted; the finished runs are kept in steepest-race-small: run the same command again to continue"
+    assert capsys.readouterr().err.splitlines()[-1] == f"steepest: {kept}"
+
+
 def test_a_folder_that_is_removed_while_the_race_runs_is_told_with_the_cure(tiny, capsys, monkeypatch):
     def missing(folder):
         shutil.rmtree(folder)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from steepest.cli import descend, dialects, init, race, reports, show
-from steepest.cli.common import Failed
+from steepest.cli.common import Failed, Interrupted
 from steepest.cli.names import list_names
 from steepest.names import nearest
 
@@ -24,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+INTERRUPTED = 130
 # typer brings its own copy of click or depends on it; this finds the class in either case.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
@@ -61,13 +62,17 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted", 130)
+        code = INTERRUPTED
+    except Interrupted as request:
+        return _complain(str(request), request.code)
     except ValueError as error:
         return _complain(str(error), 2)
     except OSError as error:
         return _complain(_os_error(error), 1)
     except Failed as error:
         return _complain(str(error), 1)
+    if code == INTERRUPTED:  # as typer ends a command when it is interrupted, without a word
+        return _complain("interrupted", code)
     return code if isinstance(code, int) else 0
 
 

@@ -26,6 +26,14 @@ class Failed(Exception):
     """Something went wrong while running that no option could have prevented: exit code 1, one line."""
 
 
+class Interrupted(Exception):
+    """Somebody asked us to end: one line, and the exit code of that request."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def out_folder(path: Path | str) -> Path:
     """The folder, made if it is missing and known to be writable; call it before any work starts.
 

@@ -1,8 +1,7 @@
 """`steepest race`: who trains best, with equal budgets for all."""
 
-import errno
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,8 +108,8 @@ def race(
     found, parent = {}, _parent(studies, out)
     for study in studies:
         folder = out_folder(parent / study.folder if len(studies) > 1 else parent)
-        with _telling_the_cure(folder):
-            with _watching(folder) as watch:
+        with _telling_how_to_go_on(folder):
+            with _watching() as watch:
                 outcome = carry_out(study, folder, jobs, watch)
             found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
             page = report.write(folder)
@@ -152,24 +151,16 @@ def _show_together(parent: Path, screen: "Console") -> None:
     screen.print(f"The report: {report.write(parent)}", soft_wrap=True)
 
 
-@contextmanager
-def _telling_the_cure(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if not folder.exists():
-            gone = "was moved or removed while the race ran; run the same command again to begin anew"
-            raise OSError(f"{folder} {gone}") from None
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        kept = "every finished run is kept; free some and run the same command again"
-        raise OSError(error.errno, f"{error.strerror}; {kept}", str(error.filename or folder)) from None
+def _telling_how_to_go_on(folder: Path) -> AbstractContextManager[None]:
+    from steepest.cli.race_ending import telling_how_to_go_on
+
+    return telling_how_to_go_on(folder)
 
 
-def _watching(folder: Path) -> AbstractContextManager[Any]:
+def _watching() -> AbstractContextManager[Any]:
     from steepest.cli.race_progress import watching
 
-    return watching(progress(), folder)
+    return watching(progress())
 
 
 def _show(outcome: "Outcome", page: Path, journal: "Journal") -> None:

@@ -1,13 +1,9 @@
 """What a race shows while it works: a live table on a terminal, a line for each finished run elsewhere."""
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
-from typing import Any
 
-import typer
 from rich import box
 from rich.console import Console, Group
 from rich.live import Live
@@ -20,7 +16,6 @@ from steepest.report.metric import Metric, metric
 from steepest.study import Contender, Status
 from steepest.study.journal import Run
 from steepest.study.summary import best_of
-from steepest.study.workers import ENDING
 from steepest.trial import Trial
 from steepest.trial.decision import NO_COMPANY, SMALL_MODEL
 from steepest.trial.unit import STACKED
@@ -34,27 +29,11 @@ ROOMY = 75  # columns
 
 
 @contextmanager
-def watching(console: Console, folder: Path) -> Iterator[Watch]:
-    """Shows what `race` reports while it works.
-
-    A request to end says how to go on. The exit code is 128 and the signal's number: 130, or 143 for SIGTERM.
-    """
+def watching(console: Console) -> Iterator[Watch]:
+    """Shows what `race` reports while it works."""
     clock = Clock()
-    before = {each: signal.signal(each, _end) for each in ENDING}
-    try:
-        with _live_table(console, clock) if console.is_terminal else nullcontext(_lines(console, clock)) as watch:
-            yield _explaining(console, watch)
-    except KeyboardInterrupt as ending:
-        what = f"steepest: interrupted; the finished runs are kept in {folder}: run the same command again to continue"
-        console.print(what, soft_wrap=True)
-        raise typer.Exit(128 + next(iter(ending.args), signal.SIGINT)) from None
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def _end(number: int, _: Any) -> None:
-    raise KeyboardInterrupt(number)
+    with _live_table(console, clock) if console.is_terminal else nullcontext(_lines(console, clock)) as watch:
+        yield _explaining(console, watch)
 
 
 def _explaining(console: Console, watch: Watch) -> Watch:
