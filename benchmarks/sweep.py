@@ -124,7 +124,7 @@ def plain(name):
 def stacked(name, members, products="float32"):
     """A step of all members at once."""
     training = Stacked([replace(trial, products=products) for trial in trials(name, members)], [0.0] * members)
-    rows = torch.randperm(len(training.examples))[: training.batches.size]
+    rows = torch.randperm(training.batches.examples)[: training.batches.size]
     return lambda: training.step(rows)
 
 

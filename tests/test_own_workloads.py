@@ -282,3 +282,60 @@ def test_the_mails_are_those_of_the_corpus():
     assert set(data.train.inputs.unique().tolist()) == {0.0, 1.0}
     words = data.train.inputs.sum(dim=1)
     assert 100 < words.mean() < 200
+
+
+class Flipped(Pairs):
+    def __getitem__(self, i):
+        x = torch.arange(3.0)
+        return (x.flip(0) if torch.rand(()) < 0.5 else x), i % 2
+
+
+def test_a_dataset_that_draws_at_random_is_told_with_the_cure():
+    with pytest.warns(splitting.DrawnOnce, match="the test split gives other inputs .*augment=FUNCTION"):
+        as_data((Pairs(), Flipped()))
+
+
+@pytest.mark.filterwarnings("default")
+def test_on_the_command_line_the_note_is_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flipped = "class Flipped(torch.utils.data.Dataset):\n    def __len__(self): return 60\n"
+    flipped += "    def __getitem__(self, i): return torch.randn(4), i % 2\n"
+    Path("mine.py").write_text(
+        SOUND.replace("def data", flipped + "\ndef data").replace("r(4, 2), data", "r(5, 2), Flipped")
+    )
+    assert main(["race", "mine.py"]) == 2
+    note, error = capsys.readouterr().err.splitlines()
+    assert note.startswith("Note: data gives other inputs when it is read again")
+    assert "the model on inputs of shape (8, 4) failed" in error
+
+
+def shaken(inputs, targets):
+    return inputs.add_(torch.randn_like(inputs)), targets  # in place, to see that the data stay as they are
+
+
+def test_augmentation_is_drawn_for_each_step_from_seed_and_step():
+    plain, what = (steepest.workload(linear, (X, Y), augment=f) for f in (None, shaken))
+    everything, some = slice(None), torch.tensor([5, 3])
+    for rows in (everything, some):
+        before = plain.batch(rows, seed=1, step=2)
+        one, same = what.batch(rows, seed=1, step=2), what.batch(rows, seed=1, step=2)
+        assert torch.equal(one.inputs, same.inputs)
+        assert 0.3 < (one.inputs - before.inputs).std() < 2
+        for seed, step in ((1, 3), (2, 2)):
+            assert not torch.equal(one.inputs, what.batch(rows, seed, step).inputs)
+    assert torch.equal(what.data().train.inputs, plain.data().train.inputs)
+    assert what.fingerprint() != plain.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("augment", "words"),
+    [
+        (lambda x, y: x, "augment returned a Tensor; it must return a pair"),
+        (lambda x, y: (x[:2], y), r"augment returned inputs of shape \(2, 3\) and targets of shape \(8,\)"),
+        (lambda x, y: (x + np.random.rand(), y), "augment draws random numbers that torch's seed does not fix"),
+        (lambda x, y: (x / nope, y), r"augment failed \(test_own_workloads.py, line \d+\): NameError"),  # noqa: F821
+    ],
+)
+def test_an_augmentation_that_is_none_is_told(augment, words):
+    with pytest.raises(ValueError, match=words):
+        check(steepest.workload(linear, (X, Y), augment=augment))

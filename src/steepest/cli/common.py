@@ -2,6 +2,9 @@
 
 import sys
 import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,6 +71,22 @@ def console() -> Console:
 def progress() -> Console:
     """Where everything goes that is not a result: stderr."""
     return _console(stderr=True)
+
+
+@contextmanager
+def notes_in_one_line() -> Iterator[None]:
+    """Inside, this package's warnings are a line for people; other ones are as Python shows them."""
+    shown = warnings.showwarning
+
+    def show(message: Any, category: Any, *where: Any, **others: Any) -> None:
+        if category.__module__.startswith("steepest."):
+            progress().print(f"Note: {message}", soft_wrap=True)
+        else:
+            shown(message, category, *where, **others)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _console(stderr: bool) -> Console:

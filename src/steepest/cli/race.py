@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from steepest.cli.common import Json, Out, Seed, console, out_folder, print_json, progress
+from steepest.cli.common import Json, Out, Seed, console, notes_in_one_line, out_folder, print_json, progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,7 +101,8 @@ def race(
     who = DEFAULT if optimizers is None else asked(optimizers)
     names = list(dict.fromkeys(workloads or ["mnist"]))
     _refuse_contenders(names)
-    studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
+    with notes_in_one_line():
+        studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
     called = [study.folder for study in studies]
     if twice := next((s.workload.name for s in studies if called.count(s.folder) > 1), None):
         raise ValueError(f"two workloads are called {twice!r}; name one otherwise, with steepest.workload(…, name=…)")

@@ -59,7 +59,6 @@ class Alone:
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.trials: Sequence[Trial] = (trial,)
-        self.examples = trial.workload.data().train
         self.batches = Batches.of(trial)
         self.model = first_model(trial)
         self.optimizer = optimizer_of(trial, self.model.parameters())
@@ -74,9 +73,10 @@ class Alone:
         started = perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.steps, self.initial_rate)
+        examples = self.trial.workload.batch(rows, self.trial.seed, self.steps)
         reseed(self.trial.seed, "dropout", self.steps)
         self.optimizer.zero_grad()
-        loss = backward(self.model, self.trial.workload, self.examples[rows], products=self.trial.products)
+        loss = backward(self.model, self.trial.workload, examples, products=self.trial.products)
         self.optimizer.step()
         self.steps += 1
         self.time += perf_counter() - started

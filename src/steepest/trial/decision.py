@@ -168,7 +168,7 @@ def why_alone(group: Sequence[Trial]) -> str:
     """
     try:
         stacked, alone = Stacked(group[:2], []), Alone(group[0])
-        examples = alone.examples[slice(0, min(alone.batches.size, CHUNK))]
+        examples = group[0].workload.batch(slice(0, min(alone.batches.size, CHUNK)), group[0].seed, step=0)
         reseed(group[0].seed, "dropout")
         stacked.backward(examples)
         reseed(group[0].seed, "dropout")

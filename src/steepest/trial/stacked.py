@@ -39,7 +39,6 @@ class Stacked:
     def __init__(self, trials: Sequence[Trial], paces: Sequence[float]) -> None:
         first = trials[0]
         self.trials, self.paces = trials, paces
-        self.examples = first.workload.data().train
         self.batches = Batches.of(first)
         model = first_model(first)
         self.route = route(model, first)
@@ -58,8 +57,10 @@ class Stacked:
 
     def step(self, rows: Rows) -> np.ndarray:
         """One update of each model from the mean gradient over these rows; returns each one's loss before it."""
-        reseed(self.trials[0].seed, "dropout", self.steps)
-        losses = self.backward(self.examples[rows])
+        first = self.trials[0]
+        examples = first.workload.batch(rows, first.seed, self.steps)
+        reseed(first.seed, "dropout", self.steps)
+        losses = self.backward(examples)
         self.steps += 1
         self.update.run(self.steps, self._rates(self.steps - 1))
         return losses

@@ -32,6 +32,7 @@ def workload(
     *,
     loss: Callable[[Tensor, Tensor], Tensor] = nn.functional.cross_entropy,
     metric: Callable[[Tensor, Tensor], Tensor] | None = None,
+    augment: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
     batch_size: int = 128,
     until: str = "",
     targets: Sequence[float] = (),
@@ -43,10 +44,12 @@ def workload(
     model        a function that builds the nn.Module with fresh initial weights, or its class
     data         (inputs, targets), (train, test) or (train, validation, test), or a function that returns one of them;
                  a split is a pair of tensors or a Dataset, which is read into memory once, so that
-                 what it draws at random is drawn once
+                 what it draws at random is drawn once: for augmentation there is `augment`
     loss         (outputs, targets) → the mean loss of a batch
     metric       (outputs, targets) → the mean of what is wanted high; unless given, the accuracy for cross_entropy and
                  minus the loss for any other loss
+    augment      (inputs, targets) → (inputs, targets): a training batch, changed at random for each step anew; what it
+                 draws from torch's default generator is the same for all contenders of a seed
     batch_size   examples a step
     until        the budget of a final run, such as "passes=10", "steps=2000" or "seconds=60"
     targets      values of the metric on the validation split whose time is of interest
@@ -61,7 +64,12 @@ def workload(
     """
     if isinstance(model, nn.Module):
         raise ValueError("model is an nn.Module; give the function that builds one, so that each seed has weights")
-    for what, function in {"model": model, "loss": loss, "metric": metric or accuracy}.items():
+    for what, function in {
+        "model": model,
+        "loss": loss,
+        "metric": metric or accuracy,
+        "augment": augment or accuracy,
+    }.items():
         if not callable(function):
             raise ValueError(f"{what} is {kind(function)}; it must be a function")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
@@ -77,6 +85,7 @@ def workload(
         batch_size=batch_size,
         until=until,
         targets=tuple(float(target) for target in targets),
+        augment=augment,
     )
 
 
@@ -187,7 +196,7 @@ def check(what: Workload) -> None:
             raise ValueError(f"the model's function returned {type(model).__name__}, not an nn.Module")
         if not any(p.requires_grad for p in model.parameters()):
             raise ValueError("the model has no parameters that train")
-        few = data.train[:FEW]
+        few = _augmented(what)
         model.train()
         loss = _called("the loss", what.loss, _called(_on("the model", few), model, few.inputs), few.targets)
         _check_number("loss", loss)
@@ -200,6 +209,29 @@ def check(what: Workload) -> None:
         with torch.no_grad():
             few = data.validation[:FEW]
             _check_number("metric", _called("the metric", what.metric, model(few.inputs), few.targets))
+
+
+def _augmented(what: Workload) -> Split:
+    """A few training examples as a step sees them."""
+    few = slice(0, FEW)
+    one, two = (_called("augment", _pair, what, few) for _ in range(2))
+    if len(one.inputs) != len(one.targets):
+        shapes = f"inputs of shape {tuple(one.inputs.shape)} and targets of shape {tuple(one.targets.shape)}"
+        raise ValueError(f"augment returned {shapes}; both need one row an example")
+    if not (torch.equal(one.inputs, two.inputs) and torch.equal(one.targets, two.targets)):
+        raise ValueError(
+            "augment draws random numbers that torch's seed does not fix, so contenders would see different batches; "
+            "draw them with torch.rand and the like, without a generator of its own"
+        )
+    return one
+
+
+def _pair(what: Workload, rows: slice) -> Split:
+    if what.augment is not None:
+        found = what.augment(*(t[rows].clone() for t in (what.data().train.inputs, what.data().train.targets)))
+        if not isinstance(found, tuple | list) or len(found) != 2 or not all(isinstance(t, Tensor) for t in found):
+            raise ValueError(f"augment returned {kind(found)}; it must return a pair of tensors, (inputs, targets)")
+    return what.batch(rows, seed=0, step=0)
 
 
 def _check_split(name: str, split: Split) -> None:

@@ -1,7 +1,8 @@
 """A user's data, in whatever form it comes, as three splits of tensors."""
 
 import os
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from steepest.workloads.workload import Data, Split
 SHARES = (0.7, 0.15)  # of the examples, to train on and to validate; the rest is for the test
 FROM_TRAINING = 1 / 6  # of the training split, to validate, where only training and test split are given
 LARGEST = 0.5  # of the machine's memory
+REREAD = 8  # examples; a flip with probability ½ stays hidden once in 256 times
 FORMS = "allowed are (inputs, targets), (train, test) or (train, validation, test), each a pair of tensors or a Dataset"
 
 
@@ -94,7 +96,9 @@ def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
         targets.append(y)
         size += x.nbytes + y.nbytes
         if size > limit:
-            part = f"torch.utils.data.Subset(dataset, range({len(inputs) // 2}))"
+            part = f"the first {len(inputs) // 2} that it yields"
+            if not isinstance(dataset, IterableDataset):
+                part = f"torch.utils.data.Subset(dataset, range({len(inputs) // 2}))"
             raise ValueError(
                 f"{about} is read into memory as a whole, and {len(inputs)} examples already take half of it "
                 f"({size / 2**30:.3g} GiB); race on a part, such as {part}"
@@ -104,7 +108,24 @@ def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
     if len({x.shape for x in inputs}) > 1:
         shapes = list(dict.fromkeys(tuple(x.shape) for x in inputs))[:2]
         raise ValueError(f"{about} has inputs of shapes {shapes[0]} and {shapes[1]}; all need the same")
+    if not isinstance(dataset, IterableDataset):
+        _tell_what_is_drawn(about, dataset, inputs[:REREAD])
     return torch.stack(inputs), torch.stack(targets)
+
+
+class DrawnOnce(UserWarning):
+    """A Dataset draws at random, and has been read once."""
+
+
+def _tell_what_is_drawn(about: str, dataset: Any, first: Sequence[Tensor]) -> None:
+    if all(torch.equal(_tensor(about, dataset[i][0]), x) for i, x in enumerate(first)):
+        return
+    warnings.warn(
+        f"{about} gives other inputs when it is read again: it is read once, so its augmentation stays as drawn; "
+        "for a new draw at each step: steepest.workload(…, augment=FUNCTION)",
+        DrawnOnce,
+        stacklevel=2,
+    )
 
 
 def memory() -> int:

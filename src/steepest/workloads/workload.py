@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steepest.workloads.randomness import isolated
+from steepest.workloads.randomness import isolated, reseed
 
 Source = tuple[Callable[..., "Workload"], tuple[Any, ...]]
 
@@ -66,6 +66,7 @@ class Workload:
     data         the three splits; called once a process, so it keeps what it has loaded
     loss         (outputs, targets) → the mean loss over the rows
     metric       (outputs, targets) → the mean over the rows of what is wanted high
+    augment      (inputs, targets) → a training batch in their place, drawn from torch's default generator
     batch_size   examples a step, unless a study says otherwise
     until        the budget of a final run, such as "passes=10" or "seconds=60", unless a study says otherwise
     targets      values of the metric on the validation split whose time is of interest, fixed in advance
@@ -82,6 +83,7 @@ class Workload:
     batch_size: int = 128
     until: str = ""
     targets: tuple[float, ...] = ()
+    augment: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
     # a changed copy is no longer what the source gives
     source: Source | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -94,6 +96,19 @@ class Workload:
         name = getattr(self.metric, "__name__", "").strip("_").replace("_", " ")
         return name if name.replace(" ", "").isalnum() else "metric"
 
+    def batch(self, rows: slice | Tensor, seed: int, step: int) -> Split:
+        """Training examples as step `step`, from 0, sees them; equal ones for all who share seed and step.
+
+        With `augment`, torch's default generator is seeded: use it inside `isolated`.
+        """
+        examples = self.data().train[rows]
+        if self.augment is None:
+            return examples
+        reseed(seed, "augmentation", step)
+        # a slice is a view: what is changed in place would stay changed
+        inputs, targets = (t.clone() if isinstance(rows, slice) else t for t in (examples.inputs, examples.targets))
+        return Split(*self.augment(inputs, targets))
+
     def fingerprint(self) -> str:
         """A hash of the data, the code of its functions and the model's layers: equal ones train alike."""
         digest = hashlib.sha256()
@@ -105,7 +120,8 @@ class Workload:
         with isolated():
             layers = repr(self.build())
         file = self.source[1][:1] if self.source else ""
-        for words in (layers, *map(_code, (self.build, self.loss, self.metric)), repr(file)):
+        functions = [f for f in (self.build, self.loss, self.metric, self.augment) if f is not None]
+        for words in (layers, *map(_code, functions), repr(file)):
             digest.update(words.encode())
         return digest.hexdigest()[:16]
 
