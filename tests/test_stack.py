@@ -93,13 +93,26 @@ def test_a_stack_is_its_members_one_by_one(name, dtype, rel):
         assert result.members == len(trials)
 
 
-@pytest.mark.parametrize("workload", [SMALL, SMALL_DROPOUT, LINE], ids=lambda w: w.name)
+def shaken(inputs, targets):
+    return inputs.add_(torch.randn_like(inputs)), targets  # in place, to see that the data stay as they are
+
+
+SHAKEN = replace(SMALL_DROPOUT, name="shaken", augment=shaken)
+
+
+@pytest.mark.parametrize("workload", [SMALL, SMALL_DROPOUT, SHAKEN, LINE], ids=lambda w: w.name)
 @pytest.mark.parametrize("batch_size", [7, None])
 def test_every_rule_has_its_place_in_a_stack(workload, batch_size):
     trials = trials_on(workload, batch_size=batch_size)
     rel = 1e-9 if workload is LINE else 1e-4
     for trial, result in zip(trials, together(trials), strict=True):
         assert_close(result, run(trial), rel)
+
+
+def test_what_is_trained_on_is_augmented_and_what_is_judged_on_is_not():
+    plain, other = (run(trials_on(workload, methods=["sgd"])[0]) for workload in (SMALL_DROPOUT, SHAKEN))
+    assert plain.validation["loss"][0] == other.validation["loss"][0]  # of equal initial weights
+    assert plain.curve["train_loss"][0] != other.curve["train_loss"][0]
 
 
 # ------------------------------------------------------------------------------------------------- the models it takes
