@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from torch.distributed.fsdp._common_utils import _set_fsdp_flattened
 
 from steepest import optim
 from steepest.optim.form import form
@@ -148,6 +149,43 @@ def test_a_group_that_raises_takes_nothing_from_the_callers_dict():
     with pytest.raises(ValueError, match="Invalid learning rate"):
         optim.SGD([group])
     assert set(group) == {"params", "lr"}
+
+
+def test_the_callers_dict_is_the_group_as_in_torch():
+    """Who keeps the dict changes the rate by it."""
+    kept, late = {"params": [parameter(2)], "lr": 1.0}, {"params": iter([parameter(2)])}
+    optimizer = optim.SGD([kept, {"params": [parameter(2)]}], lr=0.5)
+    optimizer.add_param_group(late)
+    assert optimizer.param_groups[0] is kept
+    assert optimizer.param_groups[-1] is late
+    assert (late["lr"], len(late["params"])) == (0.5, 1)
+    p, before = kept["params"][0], kept["params"][0].detach().clone()
+    kept["lr"] = 0.25
+    p.grad = torch.ones(2)
+    optimizer.step()
+    assert p.equal(before - 0.25)
+
+
+def test_a_constructor_that_raises_takes_nothing_from_any_group():
+    good = {"params": [parameter(2)]}
+    with pytest.raises(ValueError, match="Invalid learning rate"):
+        optim.SGD([good, {"params": [parameter(2)], "lr": -1.0}], lr=0.5)
+    assert set(good) == {"params"}
+
+
+def test_clipping_by_the_norm_of_a_shard_is_refused():
+    p = parameter(2)
+    _set_fsdp_flattened(p)  # as FSDP marks what it has flattened and sharded
+    refused = r"^Invalid clip_norm value: 1.0 under FSDP.*model.clip_grad_norm_"
+    with pytest.raises(ValueError, match=refused):
+        optim.SGD([p], clip_norm=1.0)
+    optimizer, p.grad = optim.SGD([p]), torch.ones(2)
+    optimizer.step()
+    before = p.detach().clone()
+    optimizer.param_groups[0]["clip_norm"] = 1.0
+    with pytest.raises(ValueError, match=refused):
+        optimizer.step()
+    assert p.equal(before)
 
 
 def test_sparse_gradients_are_refused_before_anything_moves():

@@ -16,7 +16,10 @@ another way.
 
 and what all of them have beyond torch's, done in the same pass over memory:
 
-    clip_norm              scale all gradients so that their norm together is at most this, in double precision
+    clip_norm              scale all gradients so that their norm together is at most this, in double precision; it is
+                           the norm of this optimizer's gradients. FSDP's shards are refused, fully_shard's are added
+                           up; within ZeroRedundancyOptimizer, whose processes step a part of the parameters each,
+                           leave it out and call torch.nn.utils.clip_grad_norm_ before the step
     ema                    keep an average of the weights, average ← ema·average + (1−ema)·θ, from the first θ on;
                            `with optimizer.averaged():` shows it
     zero_grad_after_step   set the gradients to 0 once they are used

@@ -29,7 +29,13 @@ from steepest.optim.options import (
 )
 from steepest.optim.plan import Member, Plan
 from steepest.optim.points import holding_averages, move, take_theta
-from steepest.optim.refusals import refuse_gradient, refuse_several_bounds, refuse_storage, refuse_twins
+from steepest.optim.refusals import (
+    refuse_gradient,
+    refuse_several_bounds,
+    refuse_shards,
+    refuse_storage,
+    refuse_twins,
+)
 from steepest.optim.saving import (
     complete,
     refuse_foreign_group,
@@ -62,7 +68,12 @@ class Optimizer(torch.optim.Optimizer):
         self._forget_plans()
         self._written = {**options, **self.fixed_options}
         self._given = given
-        super().__init__(params, filled(self.forms, self._written, given))
+        groups = params if isinstance(params, torch.Tensor) else list(params)
+        copies = [dict(group) if isinstance(group, dict) else group for group in groups]
+        super().__init__(copies, filled(self.forms, self._written, given))
+        if isinstance(groups[0], dict):
+            for number, group in enumerate(groups):
+                self._adopt(group, number)
         self._state_was_shown = False
         self._initial_velocity = None
 
@@ -86,7 +97,10 @@ class Optimizer(torch.optim.Optimizer):
     # ---------------------------------------------------------------------------------------------- parameter groups
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with options of their own; checked before anything changes."""
+        """Add parameters with options of their own; checked before anything changes.
+
+        The dict itself becomes the group, as in torch: who keeps it reads and changes the group's options by it.
+        """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         group = dict(param_group)
@@ -99,16 +113,23 @@ class Optimizer(torch.optim.Optimizer):
         options = filled(self.forms, {**self._written, **group}, self._given | group.keys())
         group = {**group, **{name: value for name, value in options.items() if name in self.defaults}}
         followed = self._followed(options)
-        if followed.state_dtype is not None or followed.rounding_seed is not None:
+        if not followed.is_plain:
             for p in filter(torch.is_tensor, tensors(group["params"])):
                 refuse_storage(followed, p)
+                refuse_shards(followed, p)
         refuse_several_bounds([*map(self._followed, self.param_groups[:1]), followed])
         begun = None if velocity is None else velocities(followed.rule, velocity, group["params"])
         group["train_mode"] = self.in_train_mode
-        before = len(self.param_groups)
         _directly(torch.optim.Optimizer.add_param_group)(self, group)
-        for added in self.param_groups[before:]:
-            self._begin(added, followed, begun)
+        self._adopt(param_group, -1)
+        self._begin(param_group, followed, begun)
+
+    def _adopt(self, own: dict[str, Any], number: int) -> None:
+        """Put the caller's own dict in the place of its completed copy."""
+        group = self.param_groups[number]
+        own.clear()
+        own.update(group)
+        self.param_groups[number] = own
 
     def _begin(self, group: dict[str, Any], followed: Followed, begun: Sequence[Any] | None) -> None:
         if self.state_from_the_start:
@@ -279,6 +300,7 @@ class Optimizer(torch.optim.Optimizer):
         for followed, group in zip(groups, self.param_groups, strict=True):
             for p in group["params"]:
                 refuse_storage(followed, p)
+                refuse_shards(followed, p)
                 refuse_gradient(followed, p)
         members = [
             Member(p, number, *state_of(self._state, p, followed))

@@ -39,6 +39,15 @@ def refuse_storage(followed: Followed, p: torch.Tensor) -> None:
         )
 
 
+def refuse_shards(followed: Followed, p: torch.Tensor) -> None:
+    """Clipping needs the whole of each gradient; FSDP leaves every process a shard, marked as such."""
+    if followed.clip_norm is not None and getattr(p, "_fsdp_flattened", False):
+        raise ValueError(
+            f"Invalid clip_norm value: {followed.clip_norm} under FSDP, where each process would clip by its own "
+            f"shard's norm; leave clip_norm out and call model.clip_grad_norm_(…) before the step, or use fully_shard"
+        )
+
+
 def refuse_gradient(followed: Followed, p: torch.Tensor) -> None:
     """A parameter must be one that can be stepped, and its gradient one that the rule takes."""
     if p.layout != torch.strided:

@@ -13,7 +13,7 @@ class Ours(TypedDict, total=False):
     """What torch.optim lacks."""
 
     dialect: Annotated[str, "torch", "whose form of the method, and whose defaults for all that is not given"]
-    clip_norm: Annotated[float | None, None, "scale all gradients so that their norm together is at most this"]
+    clip_norm: Annotated[float | None, None, "scale this optimizer's gradients so that their norm is at most this"]
     ema: Annotated[float | None, None, "share of the average of the weights that a step keeps; see averaged()"]
     zero_grad_after_step: Annotated[bool, False, "set the gradients to 0 once they are used"]
     state_dtype: Annotated[torch.dtype | None, None, "torch.bfloat16 keeps the state in 16 bits"]
