@@ -14,6 +14,7 @@ from steepest.rules import METHODS
 from steepest.stopping import Criterion, Progress, criteria, steps_allowed
 from steepest.trial import Alone, Trial, run, threads
 from steepest.trial.alone import backward
+from steepest.trial.batches import Batches
 from steepest.trial.course import Record
 from steepest.trial.judge import evaluate
 from steepest.workloads import Data, workload
@@ -184,6 +185,16 @@ def test_a_pass_sees_every_example_once_whatever_the_batch_size(size):
     rows = [torch.arange(60)[batch] for batch in training.batches.of_pass(0)]
     assert sorted(torch.cat(rows).tolist()) == list(range(60))
     assert len(rows) == training.batches.a_pass == math.ceil(60 / min(size or 60, 60))
+
+
+@pytest.mark.parametrize("steps", [1, 4, 7, 11, 12, 13])
+def test_the_steps_are_as_many_as_the_budget_whatever_the_pass(steps):
+    batches = Batches(seed=1, examples=60, size=15, budget=steps)
+    assert sum(map(len, batches.stretches())) == steps
+
+
+def test_who_arrives_has_no_step_at_which_it_diverged():
+    assert run(Trial(SMALL, "sgd", "sgd", {"lr": 0.01}, 0, criteria(["steps=3"]), batch_size=8)).diverged_step is None
 
 
 def test_the_test_split_is_looked_at_only_in_a_final_run():

@@ -69,10 +69,10 @@ class Optimizer(torch.optim.Optimizer):
         self._written = {**options, **self.fixed_options}
         self._given = given
         groups = params if isinstance(params, torch.Tensor) else list(params)
-        copies = [dict(group) if isinstance(group, dict) else group for group in groups]
+        copies: Any = [dict(group) if isinstance(group, dict) else group for group in groups]
         super().__init__(copies, filled(self.forms, self._written, given))
-        if isinstance(groups[0], dict):
-            for number, group in enumerate(groups):
+        for number, group in enumerate(groups):
+            if isinstance(group, dict):
                 self._adopt(group, number)
         self._state_was_shown = False
         self._initial_velocity = None
