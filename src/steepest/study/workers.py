@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -46,8 +47,10 @@ def results(
     processes = jobs or joblib.cpu_count()
     known = [unit for unit in recall(trials, decided) if any(trial.key not in done for trial in unit.trials)]
     covered = {trial.key for unit in known for trial in unit.trials}
-    new = decide([t for t in trials if t.key not in done and t.key not in covered], processes)
-    decide_on([unit.description for unit in new])
+    missing = [trial for trial in trials if trial.key not in done]
+    with _workers_starting(min(processes, len(missing))):
+        new = decide([trial for trial in missing if trial.key not in covered], processes)
+        decide_on([unit.description for unit in new])
     # the longest first, or one works on alone at the end
     units = sorted(known + new, key=lambda unit: len(unit.trials), reverse=True)
     for number, found in _finished(units, min(processes, len(units)), states):
@@ -72,6 +75,29 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
     if processes <= 1:
         yield from (_numbered(number, unit, states) for number, unit in enumerate(units))
         return
+    work = (joblib.delayed(_numbered)(number, unit, states) for number, unit in enumerate(units))
+    with _begun(work, processes) as finished:
+        yield from finished
+
+
+@contextmanager
+def _workers_starting(processes: int) -> Iterator[None]:
+    """Inside, the workers start and import what they need, which takes a second; at its end they are ready."""
+    if processes <= 1:
+        yield
+        return
+    with _begun((joblib.delayed(_ready)() for _ in range(processes)), processes) as ready:
+        yield
+        deque(ready, maxlen=0)
+
+
+def _ready() -> None:
+    """To find this function a worker imports this module and what it imports."""
+
+
+@contextmanager
+def _begun(work: Iterable[Any], processes: int) -> Iterator[Iterator[Any]]:
+    """The results of work that goes on in so many processes, as they come; who leaves ends what has not finished."""
     # joblib's advice to somebody who stops listening
     warnings.filterwarnings("ignore", "[0-9]+ tasks (which were still|have been successfully)", UserWarning)
     # joblib's own hints know neither whole numbers here nor what return_as makes of the result
@@ -83,12 +109,11 @@ def _finished(units: Sequence[Unit], processes: int, states: Path | None) -> Ite
         initializer=_depend_on,
         initargs=(os.getpid(),),
     )
-    work = (joblib.delayed(_numbered)(number, unit, states) for number, unit in enumerate(units))
     try:
         with ExitStack() as stack:
             with _endings_held_back():
                 finished = stack.enter_context(closing(parallel(work)))
-            yield from finished
+            yield finished
     except TerminatedWorkerError:
         raise WorkerLost(
             "a process that trained was ended from outside, perhaps because memory ran out; "

@@ -7,7 +7,6 @@ memory, another number of processes or another speed.
 import math
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +91,12 @@ def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]
 
 
 def _evenly(trials: Sequence[Trial], size: int) -> list[Sequence[Trial]]:
-    """As few parts of at most so many trials as possible, of nearly equal length."""
+    """As few parts of at most so many trials as possible, of nearly equal length, and with some of each contender.
+
+    Otherwise the contenders that take longer would be in one part, and its process the last.
+    """
     parts = math.ceil(len(trials) / size)
-    bounds = [round(i * len(trials) / parts) for i in range(parts + 1)] if parts else []
-    return [trials[a:b] for a, b in pairwise(bounds)]
+    return [trials[first::parts] for first in range(parts)]
 
 
 def _share(group: Sequence[Trial], groups: int, trials: int, jobs: int) -> int:

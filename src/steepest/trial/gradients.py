@@ -12,7 +12,7 @@ from torch.func import functional_call, vmap
 
 from steepest.kernels.stacked import NotStackable
 from steepest.trial.judge import pieces
-from steepest.trial.layers import KINDS, Layer, Linear, RoundedLinear, WayBack, cross_entropy, sequence
+from steepest.trial.layers import KINDS, Dropout, Layer, Linear, RoundedLinear, WayBack, cross_entropy, sequence
 from steepest.trial.products import FLOAT32, full_precision, rounding
 from steepest.trial.specification import Trial
 from steepest.workloads import Split, accuracy
@@ -24,6 +24,7 @@ class Vmapped:
     """Any model: one model's forward pass, spread over the members by `torch.func.vmap`."""
 
     name = "vmap"
+    draws = True  # it may ask for random numbers
 
     def __init__(self, model: nn.Module, trial: Trial) -> None:
         for layer in model.modules():
@@ -75,6 +76,9 @@ class ClassFirst(Vmapped):
         super().__init__(model, trial)
         self.training = sequence(model, Linear if trial.products == FLOAT32 else RoundedLinear)
         self.judging = sequence(model, Linear)
+        targets = trial.workload.data().train.targets
+        self.classes = trial.workload.augment is None and is_cross_entropy(trial.workload.loss, targets)
+        self.draws = not self.classes or any(isinstance(layer, Dropout) for layer in self.training)
 
     @staticmethod
     def takes(model: nn.Module, inputs: Tensor) -> bool:
@@ -120,7 +124,7 @@ class ClassFirst(Vmapped):
         return x
 
     def _loss_and_its_gradient(self, outputs: Tensor, targets: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        if is_cross_entropy(self.workload.loss, targets):
+        if self.classes or is_cross_entropy(self.workload.loss, targets):
             return cross_entropy(outputs, targets, share)
         with torch.enable_grad():
             outputs = outputs.requires_grad_()

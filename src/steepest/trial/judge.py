@@ -23,6 +23,9 @@ def evaluate(model: nn.Module, workload: Workload, examples: Split, chunk: int =
 
 def pieces(examples: Split, chunk: int = CHUNK) -> Iterator[tuple[Split, float]]:
     """Pieces of at most `chunk` examples, each with its share of all."""
+    if len(examples) <= chunk:
+        yield examples, 1.0
+        return
     for start in range(0, len(examples), chunk):
         piece = examples[start : start + chunk]
         yield piece, len(piece) / len(examples)

@@ -136,5 +136,5 @@ def cross_entropy(outputs: Tensor, targets: Tensor, share: float) -> tuple[Tenso
     losses = -logs.gather(1, rows).squeeze(1).mean(1)
     weight = share / len(targets)
     gradient = torch.softmax(outputs, 1).mul_(weight)  # sooner than the exponential of the above
-    gradient.scatter_add_(1, rows, gradient.new_tensor(-weight).expand_as(rows))
+    gradient.scatter_(1, rows, -weight, reduce="add")
     return losses, gradient

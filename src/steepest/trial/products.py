@@ -9,7 +9,7 @@ stack the faster ones, by a tenth to a half on AMD's processors.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 import torch
@@ -28,14 +28,9 @@ def full_precision(outputs: torch.Tensor) -> torch.Tensor:
     return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
 
 
-@contextmanager
-def fastest_products() -> Iterator[None]:
+def fastest_products() -> AbstractContextManager[None]:
     """Inside, oneDNN multiplies float32 matrices, provided that it does not round them."""
-    if not _keeps_every_bit():
-        yield
-        return
-    with _onednn():
-        yield
+    return _onednn() if _keeps_every_bit() else nullcontext()
 
 
 @cache

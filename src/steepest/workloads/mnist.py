@@ -37,8 +37,8 @@ def images(read) -> Data:
     """The splits of MNIST, or of what has its form; `read(name)` gives the bytes of a file."""
 
     def split(prefix: str) -> Split:
-        pixels = torch.from_numpy(read(f"{prefix}-images-idx3-ubyte").astype(np.float32)).div_(255)
-        labels = torch.from_numpy(read(f"{prefix}-labels-idx1-ubyte").astype(np.int64))
+        pixels = torch.tensor(read(f"{prefix}-images-idx3-ubyte")).float().div_(255)
+        labels = torch.tensor(read(f"{prefix}-labels-idx1-ubyte")).long()
         return Split(pixels.reshape(len(labels), -1), labels)
 
     train = split("train")
