@@ -191,6 +191,19 @@ def test_a_model_with_unused_parameters_counts_each_ones_own_steps():
     assert [int(s["step"]) for s in mine.state_dict()["state"].values()] == [20, 20, 20, 20]
 
 
+def test_radam_without_delta_divides_by_no_root_before_it_rectifies():
+    after = []
+    for library in (torch.optim, optim):
+        p = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+        optimizer = library.RAdam([p], lr=0.1, eps=0.0)
+        for _ in range(5):
+            p.grad = torch.tensor([0.0, 1.0])
+            optimizer.step()
+        after.append(p.tolist())
+    assert after[1] == pytest.approx(after[0])
+    assert after[1] == pytest.approx([1.0, 1.5])
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_complex_parameters_move_as_pairs_of_numbers(name):
     values = torch.randn(5, dtype=torch.complex128, generator=torch.Generator().manual_seed(1))

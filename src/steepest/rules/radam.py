@@ -47,11 +47,16 @@ def constants(t, lr, beta1, beta2, threshold):
 
 
 def prepare(t, lr, beta1, beta2, eps):
-    return {**constants(t, lr, beta1, beta2, 5), "delta": eps}
+    return with_delta(constants(t, lr, beta1, beta2, 5), eps)
 
 
 def prepare_corrected(t, lr, beta1, beta2, eps):
-    return {**constants(t, lr, beta1, beta2, 5), "delta": eps * math.sqrt(1 - beta2**t)}
+    return with_delta(constants(t, lr, beta1, beta2, 5), eps * math.sqrt(1 - beta2**t))
+
+
+def with_delta(found, delta):
+    """δ beside the root; 1 while the root is not divided by, where 0/0 would enter."""
+    return {**found, "delta": delta if found["adaptive"] else 1.0}
 
 
 def prepare_published(t, lr, beta1, beta2):
