@@ -28,7 +28,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -87,10 +87,15 @@ def data():
     return WORKLOADS["mnist-softmax"].data()
 
 
+@cache
+def workload_of(name):
+    """The model on MNIST."""
+    return Workload(name, name, partial(network, *MODELS[name][:2]), WORKLOADS["mnist-softmax"].data)
+
+
 def trials(name, members, until="steps=1000000"):
     """The rates of each method, around its own centre."""
-    widths, activation, batch = MODELS[name]
-    workload = Workload(name, name, partial(network, widths, activation), WORKLOADS["mnist-softmax"].data)
+    workload, batch = workload_of(name), MODELS[name][2]
     found = []
     for method in METHODS:
         contender = CONTENDERS[method]

@@ -135,7 +135,7 @@ def test_schedulefrees_classes_race_and_are_judged_at_the_average(name, tmp_path
     optimizer = getattr(schedulefree, name)(model.parameters(), warmup_steps=5, **done["hyperparameters"])
     optimizer.train()
     for number in range(3):
-        for rows in batches.of_pass(number):
+        for (rows,) in batches.of_pass(number):
             optimizer.zero_grad()
             backward(model, SMALL, SMALL.data().train[rows])
             optimizer.step()

@@ -109,6 +109,21 @@ def test_every_rule_has_its_place_in_a_stack(workload, batch_size):
         assert_close(result, run(trial), rel)
 
 
+@pytest.mark.parametrize("workload", [SMALL, SMALL_DROPOUT, SHAKEN, LINE], ids=lambda w: w.name)
+@pytest.mark.parametrize("batch_size", [7, None])
+def test_a_stack_may_hold_several_seeds(workload, batch_size):
+    one = trials_on(workload, batch_size=batch_size, methods=["nesterov", "adam"], final=True)
+    another = [replace(trial, seed=8) for trial in one[:3]]
+    found = together([*one, *another])
+    rel = 1e-9 if workload is LINE else 1e-4
+    for trial, result in zip([*one, *another], found, strict=True):
+        assert_close(result, run(trial), rel)
+        assert result.test_acc == pytest.approx(run(trial).test_acc, abs=2e-2)
+        assert result.members == 7
+    expected = [numbers(result) for result in [*together(one), *together(another)]]
+    assert [numbers(result) for result in found] == expected  # not a bit of it depends on the other seed
+
+
 def test_what_is_trained_on_is_augmented_and_what_is_judged_on_is_not():
     plain, other = (run(trials_on(workload, methods=["sgd"])[0]) for workload in (SMALL_DROPOUT, SHAKEN))
     assert plain.validation["loss"][0] == other.validation["loss"][0]  # of equal initial weights
@@ -274,7 +289,7 @@ def test_rounded_pieces_of_a_large_batch_add_up(monkeypatch):
     def gradients():
         with undisturbed():
             training = Stacked(trials, [1.0, 1.0])
-            training.backward(SMALL.data().train)
+            training.backward(training.parts[0], SMALL.data().train)
         return training.update.gradients
 
     whole = gradients()

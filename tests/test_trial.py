@@ -131,11 +131,11 @@ def test_same_seed_same_weights_batches_and_dropout_masks_for_every_contender():
             masks = []
             training.model[2].register_forward_hook(lambda m, x, y, masks=masks: masks.append(masks_of(x[0], y)))
             weights = [p.detach().clone() for p in training.model.parameters()]
-            batches = [rows.tolist() for number in range(2) for rows in training.batches.of_pass(number)]
+            batches = [rows.tolist() for number in range(2) for (rows,) in training.batches.of_pass(number)]
             for stretch in training.batches.stretches():
                 torch.rand(len(method))  # what a contender draws for itself must not shift the others' masks
-                for rows in stretch:
-                    training.step(rows)
+                for batch in stretch:
+                    training.step(batch)
             seen[method] = weights, batches, masks
     first = seen["sgd"]
     assert len(first[2]) == 24
@@ -156,7 +156,8 @@ def test_another_seed_gives_other_weights_and_another_order():
     with isolated():
         a, b = Alone(ADAM), Alone(replace(ADAM, seed=6))
     assert not torch.equal(a.model.weight, b.model.weight)
-    assert next(a.batches.of_pass(0)).tolist() != next(b.batches.of_pass(0)).tolist()
+    (ours,), (theirs,) = (next(each.batches.of_pass(0)) for each in (a, b))
+    assert ours.tolist() != theirs.tolist()
 
 
 @pytest.mark.parametrize("dropout", [False, True])
@@ -182,14 +183,14 @@ def test_the_caller_notices_nothing():
 @pytest.mark.parametrize("size", [1, 7, 59, 60, 1000, None])
 def test_a_pass_sees_every_example_once_whatever_the_batch_size(size):
     training = Alone(replace(ADAM, batch_size=size))
-    rows = [torch.arange(60)[batch] for batch in training.batches.of_pass(0)]
+    rows = [torch.arange(60)[rows] for (rows,) in training.batches.of_pass(0)]
     assert sorted(torch.cat(rows).tolist()) == list(range(60))
     assert len(rows) == training.batches.a_pass == math.ceil(60 / min(size or 60, 60))
 
 
 @pytest.mark.parametrize("steps", [1, 4, 7, 11, 12, 13])
 def test_the_steps_are_as_many_as_the_budget_whatever_the_pass(steps):
-    batches = Batches(seed=1, examples=60, size=15, budget=steps)
+    batches = Batches(seeds=(1,), examples=60, size=15, budget=steps)
     assert sum(map(len, batches.stretches())) == steps
 
 
@@ -218,7 +219,7 @@ def test_the_curve_is_the_mean_loss_between_its_points():
     with isolated():
         training = Alone(replace(ADAM, until=criteria(["passes=2"]), batch_size=1))
         for number in range(2):
-            losses += [training.step(rows)[0] for rows in training.batches.of_pass(number)]
+            losses += [training.step(batch)[0] for batch in training.batches.of_pass(number)]
     assert result.curve["train_loss"] == pytest.approx(
         [np.mean(losses[i : i + 3]) for i in range(0, 120, 3)], rel=1e-12
     )
@@ -333,7 +334,7 @@ def test_a_target_ends_a_run_where_the_curve_reaches_it():
 def test_the_gradients_norm_is_that_of_all_parameters_together():
     with isolated():
         training = Alone(replace(ADAM, workload=SMALL_DROPOUT, until=criteria(["steps=9", "gradient-norm=1e-9"])))
-        training.step(torch.arange(8))
+        training.step((torch.arange(8),))
         norm = training.gradient_norms()[0]
     flat = torch.cat([p.grad.flatten() for p in training.model.parameters()])
     assert norm == pytest.approx(flat.norm().item(), rel=1e-5)

@@ -35,10 +35,13 @@ class Killed(BaseException):
 
 
 TOGETHER, BY_ITSELF = Unit(tuple(TRIALS), STACKED, ""), Unit((TRIALS[2],), ALONE, "")
+TWO_SEEDS = Unit((*TRIALS, *(replace(trial, seed=5) for trial in TRIALS[:3])), STACKED, "")
 SOME_END_EARLY = Unit(tuple(replace(t, until=criteria(["passes=3", "loss=0.9"])) for t in TRIALS), STACKED, "")
 
 
-@pytest.mark.parametrize("each", [TOGETHER, BY_ITSELF, SOME_END_EARLY], ids=["stack", "alone", "some end early"])
+@pytest.mark.parametrize(
+    "each", [TOGETHER, TWO_SEEDS, BY_ITSELF, SOME_END_EARLY], ids=["stack", "seeds", "alone", "end early"]
+)
 @pytest.mark.parametrize("kills", [1, 3])
 def test_a_unit_that_is_killed_again_and_again_gives_the_same_bits(tmp_path, monkeypatch, each, kills):
     expected = [numbers(result) for result in carry_out(each)]
@@ -109,14 +112,20 @@ def test_a_unit_can_be_sent_anywhere():
 # ------------------------------------------------------------------------------------------------------ the decision
 
 
-def test_what_shares_seed_and_batches_trains_together():
+def test_what_shares_batch_size_and_budget_trains_together():
     others = [replace(t, seed=5) for t in TRIALS] + [replace(TRIALS[0], batch_size=None)]
     units = decide([*TRIALS, *others])
-    assert [(u.way, len(u.trials)) for u in units] == [(STACKED, 6), (STACKED, 6), (ALONE, 1)]
+    assert [(u.way, len(u.trials)) for u in units] == [(STACKED, 12), (ALONE, 1)]
     assert [t.key for u in units for t in u.trials] == [t.key for t in (*TRIALS, *others)]
 
 
-@pytest.mark.parametrize("change", [{"seed": 5}, {"batch_size": 7}, {"until": criteria(["passes=2"])}, {"final": True}])
+def test_those_of_a_seed_stand_side_by_side():
+    other = [replace(t, seed=5) for t in TRIALS]
+    units = decide([t for pair in zip(TRIALS, other, strict=True) for t in pair], jobs=3)
+    assert [[t.seed for t in u.trials] for u in units] == [[4] * 4, [4, 4, 5, 5], [5] * 4]
+
+
+@pytest.mark.parametrize("change", [{"batch_size": 7}, {"until": criteria(["passes=2"])}, {"final": True}])
 def test_what_differs_in_more_than_its_contender_does_not(change):
     assert [len(u.trials) for u in decide([*TRIALS, *(replace(t, **change) for t in TRIALS)])] == [6, 6]
 
@@ -135,7 +144,7 @@ def test_the_work_is_spread_over_the_processes():
 def test_each_process_takes_its_part_of_unlike_groups():
     many = [replace(TRIALS[0], contender=str(i)) for i in range(16)]
     whole = [replace(trial, batch_size=None) for trial in many[:9]]
-    assert [len(u.trials) for u in decide([*many, *whole], jobs=2)] == [8, 8, 5, 4]
+    assert [len(u.trials) for u in decide([*many, *whole], jobs=2)] == [8, 8, 4, 5]
 
 
 def test_rounded_products_are_another_trial_and_another_stack():
@@ -155,23 +164,36 @@ def test_who_asks_for_more_than_a_rule_trains_alone(option):
 @pytest.mark.parametrize(
     ("seeds", "members", "jobs", "sizes"),
     [
-        (5, 8, 2, [8, 8, 8, 8, 4, 4]),
-        (4, 8, 2, [8, 8, 8, 8]),
-        (5, 6, 2, [6, 6, 6, 6, 6]),  # halves would be too small to be worth it
-        (5, 8, 1, [8, 8, 8, 8, 8]),
+        (5, 8, 2, [20, 20]),
+        (5, 1, 2, [2, 3]),
+        (2, 2, 2, [2, 2]),
+        (4, 1, 2, [2, 2]),
+        (1, 9, 2, [4, 5]),
+        (5, 8, 1, [40]),
+        (20, 8, 1, [80, 80]),  # none larger than allowed
+        (50, 8, 2, [100, 100, 100, 100]),
     ],
 )
-def test_no_process_waits_for_the_last_stack(seeds, members, jobs, sizes):
+def test_each_process_has_as_much_to_do(seeds, members, jobs, sizes):
     trials = [replace(TRIALS[0], contender=str(i), seed=seed) for seed in range(seeds) for i in range(members)]
     units = decide(trials, jobs)
     assert [len(u.trials) for u in units] == sizes
     assert sorted(t.key for u in units for t in u.trials) == sorted(t.key for t in trials)
 
 
+def test_no_process_waits_for_the_last_stack():
+    """Of an odd number of stacks, the smallest is parted: it is the last to be begun."""
+    trials = [replace(t, batch_size=size) for size in (5, 6, 7, 8) for t in TRIALS]
+    assert [len(u.trials) for u in decide([*trials, *(replace(t, batch_size=9) for t in TRIALS)], jobs=2)] == [
+        *[6] * 4,
+        *[3] * 2,
+    ]
+
+
 def test_the_largest_unit_is_begun_first():
-    single = replace(TRIALS[0], seed=9)
-    found = [trial.seed for trial, _ in results([single, *TRIALS], jobs=1)]
-    assert found == [TRIALS[0].seed] * 6 + [9]
+    single = replace(TRIALS[0], batch_size=7)
+    found = [trial.batch_size for trial, _ in results([single, *TRIALS], jobs=1)]
+    assert found == [8] * 6 + [7]
 
 
 def test_little_memory_makes_small_stacks(monkeypatch):

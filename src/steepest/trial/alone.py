@@ -13,7 +13,7 @@ from torch import nn
 
 from steepest import optim
 from steepest.schedules import schedule
-from steepest.trial.batches import Batches, Rows
+from steepest.trial.batches import Batch, Batches
 from steepest.trial.course import Judgement, Record, follow
 from steepest.trial.judge import CHUNK, evaluate, pieces
 from steepest.trial.products import FLOAT32, full_precision, rounding
@@ -68,8 +68,9 @@ class Alone:
         self.steps = 0
         self.time = 0.0
 
-    def step(self, rows: Rows) -> np.ndarray:
+    def step(self, batch: Batch) -> np.ndarray:
         """One update from the mean gradient over these rows; returns their mean loss before it."""
+        (rows,) = batch
         started = perf_counter()
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(self.steps, self.initial_rate)
@@ -103,9 +104,9 @@ class Alone:
         self.model.train()
         return [result for _ in members]
 
-    def at_the_start(self, split: Split) -> Judgement:
+    def at_the_start(self, split: Split) -> list[Judgement]:
         """Mean loss and metric of the model before its first step."""
-        return at_the_start(self.trial, split)
+        return [at_the_start(self.trial, split)]
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
@@ -183,4 +184,4 @@ def warm_up(trial: Trial) -> None:
     """A few steps of a model that is thrown away, so that what happens only once is not on the clock."""
     training = Alone(trial)
     for _ in range(WARM_UP_STEPS):
-        training.step(slice(0, min(training.batches.size, CHUNK)))
+        training.step(training.batches.timing_batch)

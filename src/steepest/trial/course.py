@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from steepest.stopping import Progress, first_met
-from steepest.trial.batches import Batches, Rows
+from steepest.trial.batches import Batch, Batches
 from steepest.trial.specification import DIVERGED, Columns, Result, Trial
 from steepest.workloads import Split
 
@@ -21,14 +21,14 @@ Judgement = tuple[float, float]  # mean loss, metric
 
 
 class Training(Protocol):
-    """Models on their way: one for each trial, all with the same batches."""
+    """Models on their way: one for each trial, all with the same batches as the others of its seed."""
 
     trials: Sequence[Trial]
     batches: Batches
     steps: int
 
-    def step(self, rows: Rows) -> np.ndarray:
-        """One update of each model from the mean gradient over these rows; returns each one's loss before it."""
+    def step(self, batch: Batch) -> np.ndarray:
+        """One update of each model from the mean gradient over its seed's rows; returns each one's loss before it."""
         ...
 
     def gradient_norms(self) -> np.ndarray:
@@ -47,8 +47,8 @@ class Training(Protocol):
         """Mean loss and metric on a split, at the point where each model is judged."""
         ...
 
-    def at_the_start(self, split: Split) -> Judgement:
-        """Mean loss and metric of the model before its first step; it is the same for all members."""
+    def at_the_start(self, split: Split) -> list[Judgement]:
+        """Mean loss and metric of each model before its first step."""
         ...
 
 
@@ -83,8 +83,7 @@ def follow(training: Training, records: Sequence[Record], save: Callable[[], Non
     members = range(len(records))
     batches, data = training.batches, training.trials[0].workload.data()
     if not training.steps:
-        first = training.at_the_start(data.validation)
-        for record in records:
+        for record, first in zip(records, training.at_the_start(data.validation), strict=True):
             record.validated(0.0, first)
     running = [i for i in members if not records[i].steps]
     for stretch in batches.stretches(training.steps) if running else ():
@@ -105,14 +104,14 @@ def follow(training: Training, records: Sequence[Record], save: Callable[[], Non
     return _results(training, records)
 
 
-def _advance(training: Training, stretch: Sequence[Rows], records: Sequence[Record], running: Sequence[int]) -> None:
+def _advance(training: Training, stretch: Sequence[Batch], records: Sequence[Record], running: Sequence[int]) -> None:
     """A step for each batch, and with it a point of each curve; a loss that is not finite ends its run at once."""
     losses: list[np.ndarray] = []
     norms: list[np.ndarray] = []
     wants_norm = any(c.quantity == "gradient-norm" for trial in training.trials for c in trial.until)
     going = list(running)
-    for rows in stretch:
-        losses.append(training.step(rows))
+    for batch in stretch:
+        losses.append(training.step(batch))
         if wants_norm:
             norms.append(training.gradient_norms())
         if not np.isfinite(losses[-1]).all():
@@ -161,7 +160,7 @@ def _results(training: Training, records: Sequence[Record]) -> list[Result]:
     results = []
     for i, record in enumerate(records):
         diverged = i not in fine
-        of = start if diverged else {name: each[i] for name, each in judged.items()}
+        of = {name: each[i] for name, each in (start if diverged else judged).items()}
         results.append(
             Result(
                 curve=record.curve,

@@ -7,6 +7,7 @@ memory, another number of processes or another speed.
 import math
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ MEMORY = Path("/proc/meminfo")  # where Linux tells how much is free
 
 SMALL = 2e8  # floating-point operations: below, a step takes less time for them than for everything around them
 LARGEST = 128  # members; more bring nothing
-FEWEST = 4  # members; below, what a step costs Python is shared by too few
+FEWEST = 3  # members; with fewer, too few share what a step costs Python
 MEASURED = 4  # members of the stack that is timed
 SHARE_OF_MEMORY = 0.5
 COPIES = 8  # of the weights: the stack, its gradients, θ, slots, and what is made on the way
@@ -36,30 +37,33 @@ CLOSE = {FLOAT32: 1e-3, BFLOAT16: 5e-2}
 NOISE = (
     1e-6  # of the largest gradient: what rounding leaves of those that are 0, such as a bias's before a normalization
 )
-SMALL_MODEL, NO_COMPANY = "small model", "nothing shares its seed and batches"  # reasons that surprise nobody
+SMALL_MODEL, NO_COMPANY = "small model", "nothing else has its batch size and budget"  # reasons that surprise nobody
 
 
 def decide(trials: Sequence[Trial], jobs: int = 1) -> list[Unit]:
     """The units in which so many processes carry out these trials.
 
-    Trials of one workload, seed, batch size and ending form stacks, where that is possible and pays: for small models
-    it does, for others the first steps are measured both ways.
+    Trials of one workload, batch size and ending form stacks, where that is possible and pays: for small models it
+    does, for others the first steps are measured both ways. A stack has those of one seed side by side: they share
+    the batches.
     """
     groups: dict[Any, list[Trial]] = {}
     for trial in trials:
         groups.setdefault(_shared(trial), []).append(trial)
-    ways: dict[Any, tuple[str, str]] = {}  # one for all seeds
+    ways: dict[Any, tuple[str, str]] = {}  # one for all endings
     units: list[Unit] = []
     with undisturbed():
         for group in groups.values():
             rules, others = _parted(group)
             units += [Unit((trial,), ALONE, why) for trial, why in others]
+            if not rules:
+                continue
             kind = (group[0].workload, group[0].batch_size, group[0].products)
             if len(rules) > 1 and kind not in ways:
                 ways[kind] = _way(rules)
             way, why = ways[kind] if len(rules) > 1 else (ALONE, NO_COMPANY)
             size = _size(rules, _share(rules, len(groups), len(trials), jobs), jobs) if way == STACKED else 1
-            units += [Unit(tuple(part), way if len(part) > 1 else ALONE, why) for part in _evenly(rules, size)]
+            units += [Unit(tuple(part), way if size > 1 else ALONE, why) for part in _evenly(rules, size)]
     return _no_process_idle(units, jobs)
 
 
@@ -74,7 +78,7 @@ def recall(trials: Iterable[Trial], decisions: Iterable[Mapping[str, Any]]) -> l
 
 
 def _shared(trial: Trial) -> tuple[Any, ...]:
-    return (trial.workload, trial.seed, trial.batch_size, trial.until, trial.final, trial.products)
+    return (trial.workload, trial.batch_size, trial.until, trial.final, trial.products)
 
 
 def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]]]:
@@ -91,12 +95,18 @@ def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]
 
 
 def _evenly(trials: Sequence[Trial], size: int) -> list[Sequence[Trial]]:
-    """As few parts of at most so many trials as possible, of nearly equal length, and with some of each contender.
+    """As few parts of at most so many trials as possible, of nearly equal length, and with few seeds in each.
 
-    Otherwise the contenders that take longer would be in one part, and its process the last.
+    Where a seed's trials are parted, some of each contender go into each part. Otherwise the contenders that take
+    longer would be in one part, and its process the last.
     """
-    parts = math.ceil(len(trials) / size)
-    return [trials[first::parts] for first in range(parts)]
+    count = math.ceil(len(trials) / size)
+    seeds: dict[int, list[Trial]] = {}
+    for trial in trials:
+        seeds.setdefault(trial.seed, []).append(trial)
+    dealt = [trial for of_seed in seeds.values() for first in range(count) for trial in of_seed[first::count]]
+    bounds = [round(len(dealt) * part / count) for part in range(count + 1)]
+    return [dealt[start:end] for start, end in pairwise(bounds)]
 
 
 def _share(group: Sequence[Trial], groups: int, trials: int, jobs: int) -> int:
@@ -107,7 +117,7 @@ def _share(group: Sequence[Trial], groups: int, trials: int, jobs: int) -> int:
 
 def _no_process_idle(units: Sequence[Unit], jobs: int) -> list[Unit]:
     """The units, those stacks split over all processes that would be the last for some while the others wait."""
-    stacks = [unit for unit in units if unit.way == STACKED]
+    stacks = sorted((unit for unit in units if unit.way == STACKED), key=lambda unit: len(unit.trials), reverse=True)
     last = stacks[len(stacks) - len(stacks) % jobs :]
     found: list[Unit] = []
     for unit in units:
@@ -168,10 +178,11 @@ def why_alone(group: Sequence[Trial]) -> str:
     One batch is tried both ways: what does not give the gradients that the model has by itself is no stack.
     """
     try:
-        stacked, alone = Stacked(group[:2], []), Alone(group[0])
-        examples = group[0].workload.batch(slice(0, min(alone.batches.size, CHUNK)), group[0].seed, step=0)
+        stacked, alone = Stacked([group[0]] * 2, []), Alone(group[0])
+        (part,), (rows,) = stacked.parts, alone.batches.timing_batch
+        examples = group[0].workload.batch(rows, group[0].seed, step=0)
         reseed(group[0].seed, "dropout")
-        stacked.backward(examples)
+        stacked.backward(part, examples)
         reseed(group[0].seed, "dropout")
         backward(alone.model, group[0].workload, examples, products=group[0].products)
     except NotStackable as why:

@@ -1,8 +1,10 @@
-"""Many models on their way together: one program for all trials that share workload, seed, batches and budget."""
+"""Many models on their way together: one program for all trials that share workload, batch size and budget."""
 
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import accumulate, groupby, pairwise
 from time import perf_counter
 from typing import Any
 
@@ -14,7 +16,7 @@ from steepest import optim
 from steepest.kernels.stacked import Member, NotStackable, StackedStep
 from steepest.schedules import schedule
 from steepest.trial.alone import WARM_UP_STEPS, Alone, at_the_start, first_model, optimizer_of
-from steepest.trial.batches import Batches, Rows
+from steepest.trial.batches import Batch, Batches
 from steepest.trial.course import Judgement, Training
 from steepest.trial.gradients import judge, route
 from steepest.trial.judge import CHUNK, pieces
@@ -27,10 +29,20 @@ LARGE = 1e5  # multiplications a member and step; with fewer, which library mult
 ENOUGH_SECONDS, ENOUGH_STEPS = 0.03, 12  # for the time of a step alone
 
 
+@dataclass(frozen=True)
+class Part:
+    """The members of a stack that share a seed: they start as the same model and see the same batches."""
+
+    seed: int
+    members: slice
+    stacks: Sequence[torch.Tensor]
+    gradients: Sequence[torch.Tensor]
+
+
 class Stacked:
     """K models on their way, one step of all at a time.
 
-    trials  of one workload, seed, batch size, budget and precision
+    trials  of one workload, batch size, budget and precision, those of a seed side by side
     paces   seconds that a step of each takes alone
 
     Raises `NotStackable` when a model or an optimizer must train by itself.
@@ -39,15 +51,17 @@ class Stacked:
     def __init__(self, trials: Sequence[Trial], paces: Sequence[float]) -> None:
         first = trials[0]
         self.trials, self.paces = trials, paces
-        self.batches = Batches.of(first)
+        by_seed = [list(each) for _, each in groupby(trials, key=lambda trial: trial.seed)]
+        self.batches = Batches.of(first, [each[0].seed for each in by_seed])
         model = first_model(first)
         self.route = route(model, first)
         multiplications = self.batches.size * sum(p.numel() for p in model.parameters())
         self.multiplying = fastest_products if multiplications >= LARGE else nullcontext
         members = [member(trial, list(model.parameters())) for trial in trials]
-        self.stacks = [p.detach().expand(len(trials), *p.shape).clone().requires_grad_() for p in model.parameters()]
-        with torch.no_grad():
-            self.update = StackedStep(members, self.stacks)
+        self.stacks = _stacks(by_seed)
+        self.update = StackedStep(members, self.stacks)
+        bounds = pairwise(accumulate(map(len, by_seed), initial=0))
+        self.parts = [self._part(seed, slice(*each)) for seed, each in zip(self.batches.seeds, bounds, strict=True)]
         self.schedules = [
             (schedule(name, self.batches.budget), np.array([trial.schedule == name for trial in trials]))
             for name in dict.fromkeys(trial.schedule for trial in trials)
@@ -55,23 +69,28 @@ class Stacked:
         self.initial_rates = np.array([m.hyperparameters["lr"] for m in members])
         self.steps = 0
 
-    def step(self, rows: Rows) -> np.ndarray:
-        """One update of each model from the mean gradient over these rows; returns each one's loss before it."""
-        first = self.trials[0]
-        examples = first.workload.batch(rows, first.seed, self.steps)
-        if self.route.draws:
-            reseed(first.seed, "dropout", self.steps)
-        losses = self.backward(examples)
+    def _part(self, seed: int, members: slice) -> Part:
+        stacks = [stack[members].requires_grad_() for stack in self.stacks]
+        return Part(seed, members, stacks, [gradient[members] for gradient in self.update.gradients])
+
+    def step(self, batch: Batch) -> np.ndarray:
+        """One update of each model from the mean gradient over its seed's rows; returns each one's loss before it."""
+        losses = np.empty(len(self.trials))
+        for part, rows in zip(self.parts, batch, strict=True):
+            examples = self.trials[0].workload.batch(rows, part.seed, self.steps)
+            if self.route.draws:
+                reseed(part.seed, "dropout", self.steps)
+            losses[part.members] = self.backward(part, examples)
         self.steps += 1
         self.update.run(self.steps, self._rates(self.steps - 1))
         return losses
 
-    def backward(self, examples: Split) -> np.ndarray:
+    def backward(self, part: Part, examples: Split) -> np.ndarray:
         """Put the gradients of the mean losses over the examples in their place; returns the losses."""
-        total = np.zeros(len(self.trials))
+        total = np.zeros(len(part.gradients[0]))
         with self.multiplying():
             for number, (piece, share) in enumerate(pieces(examples)):
-                losses = self.route.losses(self.stacks, piece, share, self.update.gradients, adding=number > 0)
+                losses = self.route.losses(part.stacks, piece, share, part.gradients, adding=number > 0)
                 total += share * losses.double().numpy()
         return total
 
@@ -103,14 +122,14 @@ class Stacked:
         with self.multiplying():
             return judge(self.route, stacks, split)
 
-    def at_the_start(self, split: Split) -> Judgement:
-        """Mean loss and metric of the model before its first step."""
-        return at_the_start(self.trials[0], split)
+    def at_the_start(self, split: Split) -> list[Judgement]:
+        """Mean loss and metric of each model before its first step."""
+        by_seed = {trial.seed: at_the_start(trial, split) for trial in {t.seed: t for t in self.trials}.values()}
+        return [by_seed[trial.seed] for trial in self.trials]
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
-        stacks = [stack.detach() for stack in self.stacks]
-        return {"steps": self.steps, "paces": list(self.paces), "stacks": stacks, "update": self.update.state()}
+        return {"steps": self.steps, "paces": list(self.paces), "stacks": self.stacks, "update": self.update.state()}
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Any]) -> None:
@@ -132,12 +151,18 @@ def member(trial: Trial, params: list[nn.Parameter]) -> Member:
     return Member(followed.rule, followed.hyperparameters)
 
 
+def _stacks(by_seed: Sequence[Sequence[Trial]]) -> list[torch.Tensor]:
+    """Every parameter [K, …], each member's as its seed starts it."""
+    starts = [[p.detach().expand(len(each), *p.shape) for p in first_model(each[0]).parameters()] for each in by_seed]
+    return [torch.cat(parameters) for parameters in zip(*starts, strict=True)]
+
+
 def pace(training: Training) -> float:
     """Seconds that a step takes, the least of a few: others on the machine only add. They are steps of the training."""
-    rows, times = slice(0, min(training.batches.size, CHUNK)), []
+    times = []
     while len(times) <= WARM_UP_STEPS or (len(times) < ENOUGH_STEPS and sum(times) < ENOUGH_SECONDS):
         started = perf_counter()
-        training.step(rows)
+        training.step(training.batches.timing_batch)
         times.append(perf_counter() - started)
     return min(times[WARM_UP_STEPS:]) * math.ceil(training.batches.size / CHUNK)
 
