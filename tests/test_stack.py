@@ -289,7 +289,7 @@ def test_rounded_pieces_of_a_large_batch_add_up(monkeypatch):
     def gradients():
         with undisturbed():
             training = Stacked(trials, [1.0, 1.0])
-            training.backward(training.parts[0], SMALL.data().train)
+            training.backward(training.parts[0], [SMALL.data().train])
         return training.update.gradients
 
     whole = gradients()

@@ -182,7 +182,7 @@ def why_alone(group: Sequence[Trial]) -> str:
         (part,), (rows,) = stacked.parts, alone.batches.timing_batch
         examples = group[0].workload.batch(rows, group[0].seed, step=0)
         reseed(group[0].seed, "dropout")
-        stacked.backward(part, examples)
+        stacked.backward(part, [examples])
         reseed(group[0].seed, "dropout")
         backward(alone.model, group[0].workload, examples, products=group[0].products)
     except NotStackable as why:

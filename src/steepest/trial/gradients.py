@@ -5,6 +5,8 @@ layers in sequence, and takes them faster.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,19 +14,31 @@ from torch.func import functional_call, vmap
 
 from steepest.kernels.stacked import NotStackable
 from steepest.trial.judge import pieces
-from steepest.trial.layers import KINDS, Dropout, Layer, Linear, RoundedLinear, WayBack, cross_entropy, sequence
+from steepest.trial.layers import (
+    KINDS,
+    Dropout,
+    Layer,
+    Linear,
+    RoundedLinear,
+    Rows,
+    WayBack,
+    cross_entropy,
+    of_each,
+    sequence,
+)
 from steepest.trial.products import FLOAT32, full_precision, rounding
 from steepest.trial.specification import Trial
 from steepest.workloads import Split, accuracy
 
 Function = Callable[[Tensor, Tensor], Tensor]
+Seen = Sequence[tuple[slice, Split]]  # the members of each seed, and the examples that they see
 
 
 class Vmapped:
     """Any model: one model's forward pass, spread over the members by `torch.func.vmap`."""
 
     name = "vmap"
-    draws = True  # it may ask for random numbers
+    draws = True  # it may ask for random numbers: those of each seed go through it by themselves
 
     def __init__(self, model: nn.Module, trial: Trial) -> None:
         for layer in model.modules():
@@ -36,8 +50,9 @@ class Vmapped:
         self.model, self.workload, self.products = model, trial.workload, trial.products
         self.names = [name for name, _ in model.named_parameters()]
 
-    def losses(self, stacks: Sequence[Tensor], piece: Split, share: float, gradients: Sequence[Tensor], adding: bool):
+    def losses(self, stacks: Sequence[Tensor], seen: Seen, share: float, gradients: Sequence[Tensor], adding: bool):
         """Each member's loss; `share` times its gradient is written, or added, to `gradients`."""
+        ((_, piece),) = seen
         with rounding(self.products):
             outputs = self._outputs(stacks, piece.inputs, training=True)
         losses = self._each(self.workload.loss, full_precision(outputs), piece.targets)
@@ -64,7 +79,7 @@ class Vmapped:
             self.model.train(training)
 
     def _each(self, function: Function, outputs: Tensor, targets: Tensor) -> Tensor:
-        return each_member(function, outputs, targets)
+        return each_member(function, outputs, for_all(targets, len(outputs)))
 
 
 class ClassFirst(Vmapped):
@@ -96,12 +111,14 @@ class ClassFirst(Vmapped):
         )
 
     @torch.no_grad()
-    def losses(self, stacks: Sequence[Tensor], piece: Split, share: float, gradients: Sequence[Tensor], adding: bool):
+    def losses(self, stacks: Sequence[Tensor], seen: Seen, share: float, gradients: Sequence[Tensor], adding: bool):
         """Each member's loss; `share` times its gradient is written, or added, to `gradients`."""
         self._switch(training=True)
         ways_back: list[WayBack | None] = []
-        outputs = self._forward(self.training, stacks, piece.inputs, ways_back)
-        losses, d_outputs = self._loss_and_its_gradient(outputs, piece.targets, share)
+        inputs = [(members, piece.inputs) for members, piece in seen]
+        outputs = self._forward(self.training, stacks, inputs, ways_back)
+        targets = torch.cat([for_all(piece.targets, len(outputs[members])) for members, piece in seen])
+        losses, d_outputs = self._loss_and_its_gradient(outputs, targets, share)
         for way_back in reversed(ways_back):
             if d_outputs is None or way_back is None:
                 break
@@ -110,21 +127,20 @@ class ClassFirst(Vmapped):
 
     def _outputs(self, stacks: Sequence[Tensor], inputs: Tensor, training: bool) -> Tensor:
         self._switch(training)
-        return self._forward(self.judging, stacks, inputs, [])
+        return self._forward(self.judging, stacks, [(slice(None), inputs)], [])
 
     @staticmethod
     def _forward(
-        layers: Sequence[Layer], stacks: Sequence[Tensor], inputs: Tensor, ways_back: list[WayBack | None]
+        layers: Sequence[Layer], stacks: Sequence[Tensor], inputs: Rows, ways_back: list[WayBack | None]
     ) -> Tensor:
-        # [batch, width] while all members see the same, [K, width, batch] from the first linear layer on
-        x = inputs.flatten(1)
+        x = of_each(partial(torch.flatten, start_dim=1), inputs)
         for layer in layers:
             x, way_back = layer(stacks, x)
             ways_back.append(way_back)
-        return x
+        return cast("Tensor", x)  # one of them is linear
 
     def _loss_and_its_gradient(self, outputs: Tensor, targets: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        if self.classes or is_cross_entropy(self.workload.loss, targets):
+        if self.classes or is_cross_entropy(self.workload.loss, targets[0]):
             return cross_entropy(outputs, targets, share)
         with torch.enable_grad():
             outputs = outputs.requires_grad_()
@@ -134,11 +150,11 @@ class ClassFirst(Vmapped):
 
     def _each(self, function: Function, outputs: Tensor, targets: Tensor) -> Tensor:
         if is_cross_entropy(function, targets):
-            each = nn.functional.cross_entropy(outputs, targets.expand(len(outputs), -1), reduction="none")
+            each = nn.functional.cross_entropy(outputs, for_all(targets, len(outputs)), reduction="none")
             return each.mean(1)
         if function is accuracy:
             return (outputs.max(1).indices == targets).double().mean(1)  # argmax takes seven times as long here
-        return each_member(function, outputs.transpose(1, 2), targets)
+        return each_member(function, outputs.transpose(1, 2), for_all(targets, len(outputs)))
 
 
 def _has_hooks(layer: nn.Module) -> bool:
@@ -152,11 +168,16 @@ def is_cross_entropy(function: Function, targets: Tensor) -> bool:
 
 
 def each_member(function: Function, outputs: Tensor, targets: Tensor) -> Tensor:
-    """A function of (outputs, targets) for each member's outputs."""
+    """A function of (outputs, targets) for each member's."""
     try:
-        return vmap(function, in_dims=(0, None))(outputs, targets)
+        return vmap(function)(outputs, targets)
     except (RuntimeError, ValueError):  # such as one that asks for a number
-        return torch.stack([function(each, targets) for each in outputs])
+        return torch.stack([function(*each) for each in zip(outputs, targets, strict=True)])
+
+
+def for_all(targets: Tensor, members: int) -> Tensor:
+    """The same for so many members."""
+    return targets.expand(members, *targets.shape)
 
 
 def route(model: nn.Module, trial: Trial) -> Vmapped:

@@ -1,7 +1,7 @@
 """Many models on their way together: one program for all trials that share workload, batch size and budget."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
@@ -31,10 +31,17 @@ ENOUGH_SECONDS, ENOUGH_STEPS = 0.03, 12  # for the time of a step alone
 
 @dataclass(frozen=True)
 class Part:
-    """The members of a stack that share a seed: they start as the same model and see the same batches."""
+    """The members of a stack whose gradients are computed together: those of one seed, or of all.
 
-    seed: int
+    seeds           of the members
+    members         where they lie in the stack
+    of_seed         where those of each seed lie in the part: they start as the same model and see the same batches
+    stacks          their parameters; gradients likewise
+    """
+
+    seeds: Sequence[int]
     members: slice
+    of_seed: Sequence[slice]
     stacks: Sequence[torch.Tensor]
     gradients: Sequence[torch.Tensor]
 
@@ -60,8 +67,8 @@ class Stacked:
         members = [member(trial, list(model.parameters())) for trial in trials]
         self.stacks = _stacks(by_seed)
         self.update = StackedStep(members, self.stacks)
-        bounds = pairwise(accumulate(map(len, by_seed), initial=0))
-        self.parts = [self._part(seed, slice(*each)) for seed, each in zip(self.batches.seeds, bounds, strict=True)]
+        sizes = list(map(len, by_seed))
+        self.parts = self._parts([[size] for size in sizes] if self.route.draws else [sizes])
         self.schedules = [
             (schedule(name, self.batches.budget), np.array([trial.schedule == name for trial in trials]))
             for name in dict.fromkeys(trial.schedule for trial in trials)
@@ -69,28 +76,35 @@ class Stacked:
         self.initial_rates = np.array([m.hyperparameters["lr"] for m in members])
         self.steps = 0
 
-    def _part(self, seed: int, members: slice) -> Part:
-        stacks = [stack[members].requires_grad_() for stack in self.stacks]
-        return Part(seed, members, stacks, [gradient[members] for gradient in self.update.gradients])
+    def _parts(self, sizes: Sequence[Sequence[int]]) -> list[Part]:
+        """The parts with so many members of each of their seeds."""
+        seeds, parts = iter(self.batches.seeds), []
+        for members, each in zip(_side_by_side(map(sum, sizes)), sizes, strict=True):
+            stacks = [stack[members].requires_grad_() for stack in self.stacks]
+            gradients = [gradient[members] for gradient in self.update.gradients]
+            parts.append(Part([next(seeds) for _ in each], members, _side_by_side(each), stacks, gradients))
+        return parts
 
     def step(self, batch: Batch) -> np.ndarray:
         """One update of each model from the mean gradient over its seed's rows; returns each one's loss before it."""
-        losses = np.empty(len(self.trials))
-        for part, rows in zip(self.parts, batch, strict=True):
-            examples = self.trials[0].workload.batch(rows, part.seed, self.steps)
+        losses, rows = np.empty(len(self.trials)), iter(batch)
+        for part in self.parts:
+            seen = [self.trials[0].workload.batch(next(rows), seed, self.steps) for seed in part.seeds]
             if self.route.draws:
-                reseed(part.seed, "dropout", self.steps)
-            losses[part.members] = self.backward(part, examples)
+                reseed(part.seeds[0], "dropout", self.steps)
+            losses[part.members] = self.backward(part, seen)
         self.steps += 1
         self.update.run(self.steps, self._rates(self.steps - 1))
         return losses
 
-    def backward(self, part: Part, examples: Split) -> np.ndarray:
-        """Put the gradients of the mean losses over the examples in their place; returns the losses."""
+    def backward(self, part: Part, examples: Sequence[Split]) -> np.ndarray:
+        """Put the gradients of the mean losses over each seed's examples in their place; returns the losses."""
         total = np.zeros(len(part.gradients[0]))
         with self.multiplying():
-            for number, (piece, share) in enumerate(pieces(examples)):
-                losses = self.route.losses(part.stacks, piece, share, part.gradients, adding=number > 0)
+            for number, together in enumerate(zip(*map(pieces, examples), strict=True)):
+                (_, share), *_ = together
+                seen = [(members, piece) for members, (piece, _) in zip(part.of_seed, together, strict=True)]
+                losses = self.route.losses(part.stacks, seen, share, part.gradients, adding=number > 0)
                 total += share * losses.double().numpy()
         return total
 
@@ -155,6 +169,10 @@ def _stacks(by_seed: Sequence[Sequence[Trial]]) -> list[torch.Tensor]:
     """Every parameter [K, …], each member's as its seed starts it."""
     starts = [[p.detach().expand(len(each), *p.shape) for p in first_model(each[0]).parameters()] for each in by_seed]
     return [torch.cat(parameters) for parameters in zip(*starts, strict=True)]
+
+
+def _side_by_side(sizes: Iterable[int]) -> list[slice]:
+    return [slice(*each) for each in pairwise(accumulate(sizes, initial=0))]
 
 
 def pace(training: Training) -> float:
