@@ -131,7 +131,7 @@ def stacked(name, members, products="float32"):
     """A step of all members at once."""
     training = Stacked([replace(trial, products=products) for trial in trials(name, members)], [0.0] * members)
     rows = torch.randperm(training.batches.examples)[: training.batches.size]
-    return lambda: training.step(rows)
+    return lambda: training.step((rows,))
 
 
 def jax_scan(name, members):
