@@ -196,7 +196,7 @@ def sweep(name, part, products="float32"):
     tuning, final = (part * passes for passes in PASSES[name])
     found = trials(name, TUNED * len(METHODS), f"passes={tuning}")
     for seed in range(1, SEEDS + 1):
-        found += [replace(t, seed=seed, final=True) for t in trials(name, len(METHODS), f"passes={final}")]
+        found += [replace(t, seed=seed, phase="final") for t in trials(name, len(METHODS), f"passes={final}")]
     return [replace(trial, products=products) for trial in found]
 
 
@@ -212,8 +212,8 @@ def whole_stacked(name, part, products="float32"):
     """Seconds of the sweep in processes as a race runs it, wall and processor, and the mean test accuracy."""
     wall, busy = time.perf_counter(), processor()
     accuracies = []
-    for phase in (False, True):
-        found = results([trial for trial in sweep(name, part, products) if trial.final == phase], CORES)
+    for final in (False, True):
+        found = results([trial for trial in sweep(name, part, products) if trial.final == final], CORES)
         accuracies = [result.test_acc for _, result in found]
     wall = time.perf_counter() - wall
     joblib.externals.loky.get_reusable_executor().shutdown()  # so that the children's time is known

@@ -7,7 +7,8 @@ from pathlib import Path
 from small import SMALL
 from steepest.stopping import criteria
 from steepest.study.contenders import CONTENDERS, Contender
-from steepest.study.protocol import Study, header
+from steepest.study.header import header
+from steepest.study.plan import Study
 from steepest.workloads import Workload
 
 NAMES = ("sgd", "momentum", "adadelta", "adam")

@@ -8,7 +8,7 @@ import pytest
 from small import SMALL
 from steepest.report.method import method
 from steepest.study import budget, race, read, summary
-from steepest.study.protocol import plan
+from steepest.study.plan import plan
 
 TIMES = {"sgd": 0.001, "adam": 0.0025}
 TIMED = {"seconds": 0.1, "rates": 3, "seeds": 2, "jobs": 1}

@@ -11,7 +11,7 @@ from steepest.cli import main
 from steepest.stopping import criteria
 from steepest.study import Contender, plan, race, read
 from steepest.study.asked import asked, contender, from_file, split
-from steepest.study.protocol import called_for
+from steepest.study.calls import called_for
 from steepest.trial import Trial, run
 from steepest.trial.alone import backward, first_model
 from steepest.trial.batches import Batches

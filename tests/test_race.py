@@ -23,7 +23,10 @@ from steepest.rules import METHODS
 from steepest.schedules import SCHEDULES
 from steepest.study import Journal, budget, read
 from steepest.study import race as run_race
-from steepest.study.protocol import RATES, SEEDS, Status, called_for, header, plan
+from steepest.study.calls import called_for
+from steepest.study.header import header
+from steepest.study.plan import RATES, SEEDS, plan
+from steepest.study.protocol import Status
 from steepest.trial import Unit
 from steepest.workloads import WORKLOADS, Data, workload
 from steepest.workloads.mnist import digits
@@ -62,7 +65,7 @@ def test_the_table_has_a_row_for_each_and_says_where_the_report_lies(tiny, capsy
     assert sum(line.startswith(("adam ", "adadelta ", " adam ", " adadelta ")) for line in out.splitlines()) >= 2
     lines = err.splitlines()
     assert len(lines) >= 10
-    told = ("tuning: ", "final: ", "every contender gets more values")
+    told = ("tuning: ", "confirming: ", "final: ", "every contender gets more values")
     assert all(any(words in line for words in told) for line in lines)
 
 
@@ -230,18 +233,18 @@ def test_time_left_counts_the_final_runs_that_are_not_planned_yet_and_what_is_un
     status = Status(study, Journal(), called_for(study, []))
     clock.look(status)
     assert str(clock) == "0:00"
-    # four runs of 4 passes in a stack that is half done; two passes each and three runs of 5 passes are to come
+    # four runs of 4 passes in a stack that is half done; to come: 2 passes each, three runs of 4 and three of 5 passes
     stack = Unit(tuple(status.trials), "stacked", "")
     Journal.decisions = [stack.description]
     state = tmp_path / "states" / f"{stack.key}.share"
     state.parent.mkdir()
     state.write_text("0.5000", encoding="ascii")
     now[0] = 8.0
-    assert str(clock) == "0:08, about 0:23 left"
+    assert str(clock) == "0:08, about 0:35 left"
     now[0] = 16.0
     Journal.keys = {trial.key for trial in status.trials}
     clock.look(status)
-    assert str(clock) == "0:16, about 0:15 left"
+    assert str(clock) == "0:16, about 0:27 left"
 
 
 def test_list_names_everything_that_the_commands_take(capsys):

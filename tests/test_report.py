@@ -82,7 +82,7 @@ def test_a_value_on_the_edge_is_flagged(tmp_path):
     runs = [tuned("adam", place, 0.9 + 0.01 * place) for place in range(-3, 4)]
     text = words_of(page_of(journal(tmp_path, ("adam",), runs)))
     assert "0.032 *" in text
-    assert "The best value of adam is the largest that was tried" in text
+    assert "The chosen value of adam is the largest that was tried" in text
 
 
 def test_files_hold_what_the_journal_holds(study):

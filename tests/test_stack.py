@@ -86,7 +86,7 @@ def test_a_stack_is_its_members_one_by_one(name, dtype, rel):
     workload = part_of(WORKLOADS[name], dtype)
     heavy = sum(p.numel() for p in workload.build().parameters()) > HEAVY
     methods = ["nesterov", "adam"] if heavy else ["sgd", "nesterov", "adam", "adadelta"]
-    trials = trials_on(workload, "passes=1", batch_size=32, methods=methods, final=True)[:: 2 if heavy else 1]
+    trials = trials_on(workload, "passes=1", batch_size=32, methods=methods, phase="final")[:: 2 if heavy else 1]
     for trial, result in zip(trials, together(trials), strict=True):
         assert_close(result, run(trial), rel)
         assert result.test_acc is not None
@@ -112,7 +112,7 @@ def test_every_rule_has_its_place_in_a_stack(workload, batch_size):
 @pytest.mark.parametrize("workload", [SMALL, SMALL_DROPOUT, SHAKEN, LINE], ids=lambda w: w.name)
 @pytest.mark.parametrize("batch_size", [7, None])
 def test_a_stack_may_hold_several_seeds(workload, batch_size):
-    one = trials_on(workload, batch_size=batch_size, methods=["nesterov", "adam"], final=True)
+    one = trials_on(workload, batch_size=batch_size, methods=["nesterov", "adam"], phase="final")
     another = [replace(trial, seed=8) for trial in one[:3]]
     found = together([*one, *another])
     rel = 1e-9 if workload is LINE else 1e-4

@@ -178,7 +178,9 @@ REFUSED = {
 def trials(build):
     workload = replace(SMALL, build=build)
     until = criteria(["passes=1"])
-    return [Trial(workload, m, m, {"lr": 0.02}, seed=3, until=until, batch_size=8, final=True) for m in ("sgd", "adam")]
+    return [
+        Trial(workload, m, m, {"lr": 0.02}, seed=3, until=until, batch_size=8, phase="final") for m in ("sgd", "adam")
+    ]
 
 
 def reason(them):

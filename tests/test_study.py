@@ -12,10 +12,13 @@ from small import LINE, SMALL, SMALL_DROPOUT
 from steepest import strict_json
 from steepest.rules import METHODS
 from steepest.study import CONTENDERS, DEFAULT, Contender, FolderBusy, protocol, race, read, summary
+from steepest.study.calls import called_for
 from steepest.study.contenders import first_places, more_places
-from steepest.study.protocol import called_for, plan
-from steepest.study.summary import best_of
+from steepest.study.header import header
+from steepest.study.plan import plan
+from steepest.study.summary import choice, leaders, to_confirm
 from steepest.trial import Result, Trial
+from steepest.trial.specification import PHASES
 
 SHORT = {"passes": 2, "rates": 3, "seeds": 2, "jobs": 1}
 
@@ -110,10 +113,10 @@ def test_the_grid_grows_for_all_when_the_best_of_one_lies_at_its_end(tmp_path, p
     runs = play(study, peaked_at(place))
     for name in ("sgd", "momentum", "adadelta"):
         own = [run for run in runs if run["contender"] == name]
-        assert [run["phase"] for run in own] == ["tune"] * tried + ["final"] * 2
+        assert [run["phase"] for run in own] == ["tune"] * tried + ["confirm"] * 3 + ["final"] * 2
     final = next(run for run in runs if run["contender"] == "momentum" and run["phase"] == "final")
     assert final["hyperparameters"]["lr"] == CONTENDERS["momentum"].value(chosen)
-    journal = written(tmp_path, protocol.header(study), runs)
+    journal = written(tmp_path, header(study), runs)
     assert {row.name: row.edge for row in summary(journal)} == {"sgd": None, "adadelta": None, "momentum": edge}
 
 
@@ -121,16 +124,51 @@ def test_the_choice_is_frozen_before_fresh_seeds_and_only_they_see_the_test_spli
     study = plan(SMALL, ["gd", "sgd", "adam"])
     runs = play(study, lambda trial: 0.5)
     phases = [run["phase"] for run in runs]
-    assert phases == sorted(phases, reverse=True)
+    assert phases == sorted(phases, key=PHASES.index)
     tuning = {run["seed"] for run in runs if run["phase"] == "tune"}
+    confirming = {run["seed"] for run in runs if run["phase"] == "confirm"}
     final = {run["contender"]: [] for run in runs}
     for run in runs:
-        assert (run["test_acc"] is None) == (run["phase"] == "tune")
+        assert (run["test_acc"] is None) == (run["phase"] != "final")
         if run["phase"] == "final":
             final[run["contender"]].append(run["seed"])
-    assert len(tuning) == 1
+    assert len(tuning) == len(confirming) == 1
     assert final["gd"] == final["sgd"] == final["adam"]
-    assert len({*final["gd"], *tuning}) == study.seeds + 1
+    assert len({*final["gd"], *tuning, *confirming}) == study.seeds + 2
+
+
+def test_the_best_of_two_seeds_goes_on(tmp_path):
+    """On the first seed, luck is with a rate that is lost on the second, and with one that is worse there."""
+    study = plan(SMALL, ["sgd"], seeds=2, rates=5)
+    luck, again = {-2: 0.5, -1: 0.6, 0: 0.9, 1: 0.8, 2: 0.7}, {0: 0.1, 1: 0.3, 2: 0.45}
+    places = {CONTENDERS["sgd"].value(place): place for place in luck}
+
+    def val_acc(trial):
+        return (again if trial.phase == "confirm" else luck)[places[trial.hyperparameters["lr"]]]
+
+    runs = play(study, val_acc)
+    chosen = next(run for run in runs if run["phase"] == "final")
+    assert places[chosen["hyperparameters"]["lr"]] == 2  # 0.7 and 0.45 beat 0.9 and 0.1, and 0.8 and 0.3
+    (row,) = summary(written(tmp_path, header(study), runs))
+    assert (row.tried, row.confirmed, row.finals, row.runs, row.edge) == (5, 3, 2, 10, "high")
+
+
+def tried(lr, val_acc, diverged=False, val_loss=1.0):
+    return {"hyperparameters": {"lr": lr}, "val_acc": val_acc, "val_loss": val_loss, "diverged": diverged}
+
+
+def test_of_two_seeds_a_value_that_never_diverged_is_chosen_then_the_mean_metric_then_the_mean_loss():
+    first = [tried(1.0, 0.9), tried(2.0, 0.8), tried(3.0, 0.7), tried(4.0, 0.99)]
+    assert to_confirm(first, "lr") == [first[3], first[0], first[1]]
+    assert choice(first, [tried(1.0, 0.9, diverged=True), tried(2.0, 0.1)], "lr") == first[1]
+    assert choice(first, [tried(1.0, 0.3), tried(2.0, 0.35)], "lr") == first[0]
+    assert choice(first, [tried(1.0, 0.3), tried(2.0, 0.4, val_loss=0.9)], "lr") == first[1]
+    assert choice(first, [], "lr") == first[3]
+
+
+def test_a_single_value_is_nothing_to_choose_from():
+    study = plan(SMALL, ["sgd"], seeds=2, rates=1)
+    assert [run["phase"] for run in play(study, lambda trial: 0.5)] == ["tune", "final", "final"]
 
 
 def test_every_contender_has_the_same_budget_and_batch():
@@ -162,7 +200,8 @@ def test_a_diverged_run_does_not_win_although_it_counts_as_a_lucky_start():
         {"hyperparameters": {"lr": 9.0}, "val_acc": 0.3, "val_loss": 0.5, "diverged": True},
         {"hyperparameters": {"lr": 3.0}, "val_acc": 0.2, "val_loss": 1.0, "diverged": False},
     ]
-    assert best_of(runs, "lr") == best_of(runs[::-1], "lr") == runs[0]
+    assert leaders(runs, "lr")[0] == leaders(runs[::-1], "lr")[0] == runs[0]
+    assert choice(runs, [], "lr") == runs[0]
 
 
 def test_diverged_runs_are_counted(tmp_path):
@@ -373,7 +412,7 @@ def test_the_order_of_the_lines_does_not_matter(tmp_path):
 
 
 def test_a_study_that_has_just_begun_has_rows_without_results(tmp_path):
-    journal = written(tmp_path, protocol.header(plan(SMALL, ["gd", "adam"])), [])
+    journal = written(tmp_path, header(plan(SMALL, ["gd", "adam"])), [])
     assert [(row.name, row.value, row.test_acc, row.runs) for row in summary(journal)] == [
         ("gd", None, None, 0),
         ("adam", None, None, 0),
@@ -403,7 +442,7 @@ def test_a_workload_whose_data_changed_is_another_study(tmp_path):
 
 def test_targets_are_the_workloads_or_a_ladder_fixed_in_advance():
     def targets(workload):
-        return protocol.header(plan(workload, ["sgd"]))["workload"]["targets"]
+        return header(plan(workload, ["sgd"]))["workload"]["targets"]
 
     assert targets(replace(SMALL, targets=(0.8, 0.9))) == [0.8, 0.9]
     ladder = targets(SMALL)

@@ -57,7 +57,7 @@ def shuffled(seed, passes):
 
 
 def check_against(trial, theta):
-    result = run(replace(trial, final=True))
+    result = run(replace(trial, phase="final"))
     assert result.train_loss == pytest.approx(loss_at(theta, LINE.data().train), rel=1e-12)
     assert result.val_loss == pytest.approx(loss_at(theta, LINE.data().validation), rel=1e-12)
     assert result.val_acc == pytest.approx(-loss_at(theta, LINE.data().validation), rel=1e-12)
@@ -203,7 +203,7 @@ def test_the_test_split_is_looked_at_only_in_a_final_run():
     hidden = replace(SMALL, data=lambda: Data(data.train, data.validation, None))
     assert run(replace(ADAM, workload=hidden)).test_acc is None
     with pytest.raises(TypeError):
-        run(replace(ADAM, workload=hidden, final=True))
+        run(replace(ADAM, workload=hidden, phase="final"))
 
 
 # ------------------------------------------------------------------------------------------------ the record of a run
@@ -260,8 +260,8 @@ def test_every_part_of_the_specification_counts_for_the_key():
 
 
 def test_a_diverged_run_stops_at_once_and_counts_as_its_start():
-    start = run(replace(ADAM, hyperparameters={"lr": 0.0}, final=True))
-    wild = run(replace(ADAM, method="sgd", hyperparameters={"lr": 1e6}, until=criteria(["passes=50"]), final=True))
+    start = run(replace(ADAM, hyperparameters={"lr": 0.0}, phase="final"))
+    wild = run(replace(ADAM, method="sgd", hyperparameters={"lr": 1e6}, until=criteria(["passes=50"]), phase="final"))
     assert wild.diverged
     assert wild.stopped_by == "diverged"
     assert wild.diverged_step == wild.steps < 8
@@ -382,5 +382,5 @@ def test_a_criterion_in_words_is_the_same_criterion():
 
 def test_adam_exceeds_97_percent_on_mnist():
     until = criteria(["passes=5"])
-    result = run(Trial(workload("mnist"), "adam", "adam", {"lr": 3.16e-3}, seed=0, until=until, final=True))
+    result = run(Trial(workload("mnist"), "adam", "adam", {"lr": 3.16e-3}, seed=0, until=until, phase="final"))
     assert result.test_acc > 0.97

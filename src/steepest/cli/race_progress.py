@@ -15,9 +15,10 @@ from steepest.report import words
 from steepest.report.metric import Metric, metric
 from steepest.study import Contender, Status
 from steepest.study.journal import Run
-from steepest.study.summary import best_of
+from steepest.study.summary import CONFIRMED, choice
 from steepest.trial import Trial
 from steepest.trial.decision import NO_COMPANY, SMALL_MODEL
+from steepest.trial.specification import FINAL, NAMES, PHASES, TUNE
 from steepest.trial.unit import STACKED
 
 Watch = Callable[[Status], None]
@@ -97,18 +98,20 @@ def _done_and_left(status: Status) -> tuple[float, float]:
     keys, shares = status.journal.keys, status.shares
     costs = [(_cost(trial), 1.0 if trial.key in keys else shares.get(trial.key, 0.0)) for trial in status.trials]
     done = sum(cost * share for cost, share in costs)
-    return done, sum(cost for cost, _ in costs) - done + _finals_to_come(status)
+    return done, sum(cost for cost, _ in costs) - done + _not_called_for_yet(status)
 
 
 def _cost(trial: Trial) -> float:
     return next(c.limit for c in trial.until if c.is_budget)
 
 
-def _finals_to_come(status: Status) -> float:
-    if any(trial.final for trial in status.trials):
-        return 0.0
-    study = status.study
-    return sum(_cost(study.final(c, c.at(0, study.rates), n)) for c in study.contenders for n in range(study.seeds))
+def _not_called_for_yet(status: Status) -> float:
+    """The cost of the phases to come."""
+    study, last = status.study, status.trials[-1].phase
+    again = min(CONFIRMED, study.rates) if last == TUNE and study.rates > 1 else 0
+    seeds = study.seeds if last != FINAL else 0
+    values = [(c, c.at(0, study.rates)) for c in study.contenders]
+    return sum(again * _cost(study.confirming(*each)) + seeds * _cost(study.final(*each, 0)) for each in values)
 
 
 def _duration(seconds: float) -> str:
@@ -129,7 +132,7 @@ def _lines(console: Console, clock: Clock) -> Watch:
             console.print(f"{len(status.journal.runs)} runs are finished already")
         elif clock.done > before:
             console.print(_line(status, clock), soft_wrap=True)
-        elif planned and len(status.trials) > planned and not status.trials[-1].final:
+        elif planned and len(status.trials) > planned and status.trials[-1].phase == TUNE:
             console.print("a best value lies at the end of its grid: every contender gets more values")
         planned = len(status.trials)
 
@@ -140,13 +143,12 @@ def _line(status: Status, clock: Clock) -> str:
     run = status.journal.runs[-1]
     contender = next(c for c in status.study.contenders if c.name == run["contender"])
     what = f"{contender.name} {contender.tunes}={run['hyperparameters'][contender.tunes]:g}"
-    phase = "tuning" if run["phase"] == "tune" else "final"
     if run["diverged"]:
         came = f"diverged at step {run['diverged_step']}"
     else:
         measured = metric(status.journal)
         came = f"{measured.on('validation')} {measured.words(run['val_acc'])}, training loss {run['train_loss']:.4g}"
-    return f"{clock.done}/{len(status.trials)} {phase}: {what}: {came} ({clock})"
+    return f"{clock.done}/{len(status.trials)} {NAMES[run['phase']]}: {what}: {came} ({clock})"
 
 
 # --------------------------------------------------------------------------------------------------- the live table
@@ -190,14 +192,14 @@ def _title(status: Status) -> Text:
 def _row(status: Status, contender: Contender, measured: Metric, gap: str) -> list[str | Text]:
     done = {run["key"]: run for run in status.journal.runs if run["contender"] == contender.name}
     own = [trial for trial in status.trials if trial.contender == contender.name]
-    tuning = sorted((t for t in own if not t.final), key=lambda trial: trial.hyperparameters[contender.tunes])
-    finals = [t for t in own if t.final]
-    tried = [done[t.key] for t in tuning if t.key in done]
-    best = best_of(tried, contender.tunes) if tried else None
+    ordered = sorted(own, key=lambda trial: trial.hyperparameters[contender.tunes])
+    tuning, again, finals = ([t for t in ordered if t.phase == phase] for phase in PHASES)
+    tried, confirmed = ([done[t.key] for t in each if t.key in done] for each in (tuning, again))
+    best = choice(tried, confirmed, contender.tunes) if tried else None
     letter = "" if contender.tunes == "lr" else f"{words.letter(contender.tunes)} "
     return [
         Text(contender.name),
-        _signs(tuning, done, best, gap),
+        _signs(tuning, done, best, gap).append(" ").append(_signs(again, done, None, gap)),
         f"{letter}{best['hyperparameters'][contender.tunes]:g}" if best else "",
         measured.words(best["val_acc"]) if best else "",
         _signs(finals, done, None, gap) if finals else Text(f"·{gap}" * status.study.seeds, style="dim"),

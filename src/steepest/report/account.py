@@ -44,7 +44,7 @@ def _subtitle(study: View) -> str:
     return ", ".join(
         (
             words.times(len(study.contenders), "contender"),
-            words.times(len(tuning), "tuning run"),
+            words.times(len(tuning) + len(study.confirming), "tuning run"),
             words.times(len(final), "final run") + (f" on {words.times(seeds, 'fresh seed')}" if final else ""),
         )
     )
@@ -106,7 +106,7 @@ def _notes(study: View) -> Iterable[str]:
     for end, word in (("low", "smallest"), ("high", "largest")):
         if names := [result.name for result in results if result.edge == end]:
             yield (
-                f"* The best value of {words.listed(names)} is the {word} that was tried, at the edge of the grid: "
+                f"* The chosen value of {words.listed(names)} is the {word} that was tried, at the edge of the grid: "
                 f"a better one may lie beyond it."
             )
     if others := [result for result in results if result.tunes != "lr"]:

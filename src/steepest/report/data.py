@@ -12,6 +12,7 @@ from typing import Any
 from steepest.study.journal import Journal, Run
 from steepest.study.statistics import Difference, expected_best, sensitivity_width, time_to_target, typical_time
 from steepest.study.summary import Row as Result
+from steepest.trial.specification import FINAL, PHASES, TUNE
 
 Row = dict[str, Any]
 
@@ -29,18 +30,18 @@ def in_order(journal: Journal) -> list[Run]:
     """The runs by contender, phase and seed: the journal holds them in the order in which they ended."""
     place = {contender["name"]: i for i, contender in enumerate(journal.header["contenders"])}
     seeds = {seed: i for i, seed in enumerate(sorted({run["seed"] for run in final_runs(journal.runs)}), start=1)}
-    ordered = sorted(journal.runs, key=lambda run: (place[run["contender"]], run["phase"], run["seed"]))
+    ordered = sorted(journal.runs, key=lambda run: (place[run["contender"]], PHASES.index(run["phase"]), run["seed"]))
     return [{**run, "number": seeds.get(run["seed"])} for run in ordered]
 
 
 def final_runs(runs: Iterable[Run]) -> list[Run]:
     """The runs on fresh seeds with the chosen hyperparameters."""
-    return [run for run in runs if run["phase"] == "final"]
+    return [run for run in runs if run["phase"] == FINAL]
 
 
 def tuning_runs(runs: Iterable[Run]) -> list[Run]:
-    """The runs that chose the hyperparameters."""
-    return [run for run in runs if run["phase"] == "tune"]
+    """The runs that tried a value."""
+    return [run for run in runs if run["phase"] == TUNE]
 
 
 def by_contender(runs: Iterable[Run]) -> dict[str, list[Run]]:

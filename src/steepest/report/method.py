@@ -31,8 +31,8 @@ def method(journal: Journal, results: Sequence[Result]) -> dict[str, str]:
         **({"The budget": _steps_in_time(settings["until"], times)} if times else {}),
         "Tuning": (
             f"Each contender tried {_trials(results)} on a logarithmic grid of its tuned hyperparameter, one run each "
-            f"up to {_until(settings['tuning_until'])}. The value with the best validation result was kept. While "
-            "the best value of a contender lay at the end of its grid, all contenders got further values, as many each."
+            f"up to {_until(settings['tuning_until'])}. While the best value of a contender lay at the end of its "
+            f"grid, all contenders got further values, as many each. {_choice(results)}"
         ),
         "Measuring": (
             f"With the choice frozen, each contender was trained again on "
@@ -58,6 +58,16 @@ def _steps_in_time(until: Sequence[str], times: Mapping[str, float]) -> str:
     return (
         f"{_criterion(*str(budget).split('='))} of training became as many steps as each makes in that time: {steps}. "
         "Before the race each one’s step was timed by itself, in turns; from then on the clock decided nothing."
+    )
+
+
+def _choice(results: Sequence[Result]) -> str:
+    confirmed = max((result.confirmed for result in results), default=0)
+    if not confirmed:
+        return "The value with the best validation result was kept."
+    return (
+        f"The best {confirmed} of each ran once more on a second seed, and the one with the best mean "
+        "validation result over both was kept: what is best on one seed may be luck, or at the edge of divergence."
     )
 
 

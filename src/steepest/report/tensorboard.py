@@ -10,6 +10,7 @@ from typing import Any
 
 from steepest.report import data
 from steepest.study.journal import Journal, Run
+from steepest.trial.specification import FINAL, NAMES
 
 __all__ = ["write"]
 
@@ -64,8 +65,8 @@ def _hyperparameters(run: Run) -> Mapping[str, Any]:
 
 
 def _name(run: Run) -> str:
-    """Of a final run its number among the seeds, of a tuning run its key: what it tried is a hyperparameter."""
-    return f"final-{run['number']}" if run["phase"] == "final" else f"tuning-{run['key'][:8]}"
+    """Of a final run its number among the seeds, of another its key: what it tried is a hyperparameter."""
+    return f"final-{run['number']}" if run["phase"] == FINAL else f"{NAMES[run['phase']]}-{run['key'][:8]}"
 
 
 def _safe(name: str) -> str:

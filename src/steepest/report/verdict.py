@@ -201,4 +201,4 @@ def _at_the_edge(best: Row) -> str:
     if not best.edge:
         return ""
     end = {"low": "smallest", "high": "largest"}[best.edge]
-    return f"The best value of {best.name} is the {end} that was tried: a better one may lie beyond it."
+    return f"The chosen value of {best.name} is the {end} that was tried: a better one may lie beyond it."

@@ -7,6 +7,7 @@ from steepest.report.metric import Metric, metric
 from steepest.study.journal import Journal, Run
 from steepest.study.summary import Row as Result
 from steepest.study.summary import summary
+from steepest.trial.specification import CONFIRM
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,13 @@ class View:
 
     @property
     def tuning(self) -> list[Run]:
-        """The runs that chose the hyperparameters."""
+        """The runs that tried a value."""
         return data.tuning_runs(self.runs)
+
+    @property
+    def confirming(self) -> list[Run]:
+        """The runs that tried a good value again, on a second seed."""
+        return [run for run in self.runs if run["phase"] == CONFIRM]
 
 
 def view(journal: Journal) -> View:

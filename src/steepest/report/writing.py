@@ -37,7 +37,7 @@ def write(folder: Path | str) -> Path:
         "pairs": data.pairs(compared(final)),
         "budget": data.budgets(tuning),
         "times-to-target": data.times_to_target(final, study.targets),
-        "tuning-runs": data.each_run(tuning, metric),
+        "tuning-runs": data.each_run(tuning + study.confirming, metric),
         "training-curves": data.every_point(final, "curve"),
         "validation-curves": data.every_point(final, "validation", metric),
     }

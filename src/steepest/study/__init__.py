@@ -2,7 +2,9 @@
 
 from steepest.study.contenders import CONTENDERS, DEFAULT, Contender
 from steepest.study.journal import FolderBusy, Journal, read
-from steepest.study.protocol import Outcome, Status, Study, carry_out, plan, race
+from steepest.study.outcome import Outcome
+from steepest.study.plan import Study, plan
+from steepest.study.protocol import Status, carry_out, race
 from steepest.study.summary import Estimate, Row, summary
 
 __all__ = [

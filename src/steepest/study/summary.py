@@ -7,8 +7,10 @@ from statistics import fmean, median, stdev
 from typing import Any
 
 from steepest.study.journal import Journal, Run
+from steepest.trial.specification import PHASES
 
 TOO_FEW_FOR_AN_EDGE = 2
+CONFIRMED = 3  # of the values that each contender tried
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,11 @@ class Row:
     """What became of one contender; what is not known yet is None.
 
     tunes       the hyperparameter that was chosen, and `value` what it is
-    edge        "low" or "high" when the best value lies at that end of the values tried
+    edge        "low" or "high" when the value chosen lies at that end of the values tried
     train_loss, val_acc, test_acc   of the final runs, over the seeds
     best        the best accuracy on the validation split while tuning
-    diverged    how many of its `runs` did, tuning and final
+    tried       how many runs tried a value; `confirmed` how many tried a good one again, `finals` how many count
+    diverged    how many of its `runs` did
     """
 
     name: str
@@ -43,6 +46,7 @@ class Row:
     test_acc: Estimate | None
     ms_per_step: float | None
     tried: int
+    confirmed: int
     finals: int
     diverged: int
 
@@ -54,7 +58,7 @@ class Row:
     @property
     def runs(self) -> int:
         """Finished runs."""
-        return self.tried + self.finals
+        return self.tried + self.confirmed + self.finals
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -86,47 +90,61 @@ def _rank(row: Row) -> tuple[float, float]:
 
 def _row(contender: Mapping[str, Any], runs: Iterable[Run]) -> Row:
     own = [run for run in runs if run["contender"] == contender["name"]]
-    tried = [run for run in own if run["phase"] == "tune"]
-    finals = [run for run in own if run["phase"] == "final"]
-    best = best_of(tried, contender["tunes"]) if tried else None
-    chosen = finals[0] if finals else best
+    tried, confirmed, finals = ([run for run in own if run["phase"] == phase] for phase in PHASES)
+    best = leaders(tried, contender["tunes"])[0] if tried else None
+    chosen = finals[0] if finals else choice(tried, confirmed, contender["tunes"]) if tried else None
     return Row(
         name=contender["name"],
         title=contender["title"],
         tunes=contender["tunes"],
         value=chosen["hyperparameters"][contender["tunes"]] if chosen else None,
         hyperparameters=chosen["hyperparameters"] if chosen else {},
-        edge=edge(tried, contender["tunes"]),
+        edge=edge(tried, contender["tunes"], chosen) if chosen else None,
         best=best["val_acc"] if best else None,
         train_loss=estimate(run["train_loss"] for run in finals),
         val_acc=estimate(run["val_acc"] for run in finals),
         test_acc=estimate(run["test_acc"] for run in finals),
         ms_per_step=median(run["ms_per_step"] for run in finals or own) if own else None,
         tried=len(tried),
+        confirmed=len(confirmed),
         finals=len(finals),
         diverged=sum(run["diverged"] for run in own),
     )
 
 
-def best_of(tried: Sequence[Run], tunes: str) -> Run:
-    """The run with the highest accuracy on the validation split; among equals the lowest loss, then the smallest value.
+def leaders(tried: Sequence[Run], tunes: str) -> list[Run]:
+    """The runs that tried a value, the best first: see `_merit`."""
+    return sorted(tried, key=lambda run: _merit([run], tunes), reverse=True)
+
+
+def to_confirm(tried: Sequence[Run], tunes: str) -> list[Run]:
+    """The best of those that tried a value, to be run again on another seed; none where there is nothing to choose."""
+    return leaders(tried, tunes)[:CONFIRMED] if len(tried) > 1 else []
+
+
+def choice(tried: Sequence[Run], confirmed: Sequence[Run], tunes: str) -> Run:
+    """The run whose value goes on to the fresh seeds: the best over all its seeds of those that were confirmed."""
+    both = [(run, again) for run in tried for again in confirmed if run["hyperparameters"] == again["hyperparameters"]]
+    return max(both or [(run,) for run in tried], key=lambda runs: _merit(runs, tunes))[0]
+
+
+def _merit(runs: Sequence[Run], tunes: str) -> tuple[Any, ...]:
+    """What is better is larger: the mean metric on the validation split, then the loss, then the smaller value.
 
     A diverged run wins only when all have diverged.
     """
-
-    def merit(run: Run) -> tuple[Any, ...]:
-        return (not run["diverged"], run["val_acc"], -run["val_loss"], -run["hyperparameters"][tunes])
-
-    return max(tried, key=merit)
+    value = runs[0]["hyperparameters"][tunes]
+    metric, loss = (fmean(run[name] for run in runs) for name in ("val_acc", "val_loss"))
+    return (-sum(run["diverged"] for run in runs), metric, -loss, -value)
 
 
-def edge(tried: Sequence[Run], tunes: str) -> str | None:
-    """The end of the values tried at which the best one lies, if it does: then better ones may lie beyond."""
+def edge(tried: Sequence[Run], tunes: str, chosen: Run) -> str | None:
+    """The end of the values tried at which the chosen one lies, if it does: then better ones may lie beyond."""
     values = [run["hyperparameters"][tunes] for run in tried]
     if len(values) <= TOO_FEW_FOR_AN_EDGE:
         return None
     ends = {min(values): "low", max(values): "high"}
-    return ends.get(best_of(tried, tunes)["hyperparameters"][tunes])
+    return ends.get(chosen["hyperparameters"][tunes])
 
 
 def estimate(values: Iterable[float]) -> Estimate | None:

@@ -78,7 +78,7 @@ def recall(trials: Iterable[Trial], decisions: Iterable[Mapping[str, Any]]) -> l
 
 
 def _shared(trial: Trial) -> tuple[Any, ...]:
-    return (trial.workload, trial.batch_size, trial.until, trial.final, trial.products)
+    return (trial.workload, trial.batch_size, trial.until, trial.phase, trial.products)
 
 
 def _parted(group: Sequence[Trial]) -> tuple[list[Trial], list[tuple[Trial, str]]]:

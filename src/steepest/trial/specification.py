@@ -12,6 +12,8 @@ from steepest.trial.products import FLOAT32
 from steepest.workloads import Workload
 
 DIVERGED = "diverged"
+PHASES = TUNE, CONFIRM, FINAL = "tune", "confirm", "final"
+NAMES = {TUNE: "tuning", CONFIRM: "confirming", FINAL: "final"}
 
 Columns = dict[str, list[float]]
 
@@ -30,7 +32,8 @@ class Trial:
     batch_size       examples a step; None takes all of them: batch gradient descent
     options          further arguments of the optimizer's class, such as its dialect
     products         the precision of matrix products in training, a name of `steepest.trial.products.PRODUCTS`
-    final            whether this run counts in the end: only then the test split is looked at, once
+    phase            what it is for, of `PHASES`: to try a value, to see whether a good one was luck, or to count in the
+                     end; only then the test split is looked at, once
     """
 
     workload: Workload
@@ -41,9 +44,14 @@ class Trial:
     until: tuple[Criterion, ...]
     schedule: str = "constant"
     batch_size: int | None = 128
-    final: bool = False
+    phase: str = TUNE
     options: Mapping[str, Any] = field(default_factory=dict)
     products: str = FLOAT32
+
+    @property
+    def final(self) -> bool:
+        """Whether this run counts in the end."""
+        return self.phase == FINAL
 
     @property
     def description(self) -> dict[str, Any]:
@@ -57,7 +65,7 @@ class Trial:
             "until": [str(c) for c in self.until],
             "schedule": self.schedule,
             "batch_size": self.batch_size,
-            "phase": "final" if self.final else "tune",
+            "phase": self.phase,
             "options": dict(self.options),
             "products": self.products,
         }

@@ -25,7 +25,7 @@ SHARE = ".share"
 class Unit:
     """Trials that train together, the way in which they do, and why in that way.
 
-    A stack's trials share workload, batch size, stopping criteria and whether they are final.
+    A stack's trials share workload, batch size, stopping criteria and phase.
     """
 
     trials: tuple[Trial, ...]
