@@ -10,12 +10,12 @@ Microseconds a step and model, all contenders in turn within one run, on one cor
     jax       JAX with optax, vmapped over as many members of the same rules and scanned over the steps (if installed)
     limit     the matrix products alone, by the faster library, and a copy of as many bytes as the rules read and write
 
-Then the whole sweep on all cores, evaluation included, as a race does it: 72 trials on one seed, then 8 on each of 5
-fresh seeds; all passes of the default race for the softmax regression, a part of them for the others. Seconds by the
-clock on the wall, and those that processors were busy, which other programs disturb less. Ours count the start of the
-processes that train and their compiling, JAX's its compiling alone: it computes in one process, whose clock starts when
-everything is imported. The plain loop is extrapolated from 1000 steps of each method and 10 evaluations, half of them
-before the others and half after them. --part 0.1 makes all runs a tenth as long.
+Then the whole sweep on all cores, evaluation included, as a race does it: 72 trials on one seed, 24 on a second, then 8
+on each of 5 fresh seeds; all passes of the default race for the softmax regression, a part of them for the others.
+Seconds by the clock on the wall, and those that processors were busy, which other programs disturb less. Ours count the
+start of the processes that train and their compiling, JAX's its compiling alone: it computes in one process, whose
+clock starts when everything is imported. The plain loop is extrapolated from 1000 steps of each method and 10
+evaluations, half of them before the others and half after them. --part 0.1 makes all runs a tenth as long.
 """
 
 import argparse
@@ -41,11 +41,13 @@ from turns import machine, medians
 from steepest.stopping import criteria
 from steepest.study import CONTENDERS
 from steepest.study.budget import TUNING_SHARE
+from steepest.study.summary import CONFIRMED
 from steepest.study.workers import results
 from steepest.trial import Trial
 from steepest.trial.batches import Batches
 from steepest.trial.judge import pieces
 from steepest.trial.products import fastest_products
+from steepest.trial.specification import PHASES
 from steepest.trial.stacked import Stacked
 from steepest.workloads import WORKLOADS, Workload, accuracy
 
@@ -192,9 +194,11 @@ def steps_of(trial):
 
 
 def sweep(name, part, products="float32"):
-    """All trials of a race, or of a part of it: 9 rates of each method, then 5 fresh seeds."""
+    """All trials of a race, or of a part of it: 9 rates of each method, 3 of them again, then 5 fresh seeds."""
     tuning, final = (part * passes for passes in PASSES[name])
     found = trials(name, TUNED * len(METHODS), f"passes={tuning}")
+    again = trials(name, CONFIRMED * len(METHODS), f"passes={tuning}")
+    found += [replace(t, seed=SEEDS + 1, phase="confirm") for t in again]
     for seed in range(1, SEEDS + 1):
         found += [replace(t, seed=seed, phase="final") for t in trials(name, len(METHODS), f"passes={final}")]
     return [replace(trial, products=products) for trial in found]
@@ -212,8 +216,8 @@ def whole_stacked(name, part, products="float32"):
     """Seconds of the sweep in processes as a race runs it, wall and processor, and the mean test accuracy."""
     wall, busy = time.perf_counter(), processor()
     accuracies = []
-    for final in (False, True):
-        found = results([trial for trial in sweep(name, part, products) if trial.final == final], CORES)
+    for phase in PHASES:
+        found = results([trial for trial in sweep(name, part, products) if trial.phase == phase], CORES)
         accuracies = [result.test_acc for _, result in found]
     wall = time.perf_counter() - wall
     joblib.externals.loky.get_reusable_executor().shutdown()  # so that the children's time is known
@@ -326,7 +330,7 @@ def show_whole(name, limit_us, part):
         print(f"{'':8} {clock:9} s  {times}{against}   limit/stacked {floor / ours:.2f}", flush=True)
     accuracies = "  ".join(f"{way} {100 * found[2]:.2f} %" for way, found in ways.items() if len(found) > 2)
     tuning, final = (part * passes for passes in PASSES[name])
-    runs = f"{TUNED * len(METHODS)} runs of {tuning:g} passes and {SEEDS * len(METHODS)} of {final:g}"
+    runs = f"{(TUNED + CONFIRMED) * len(METHODS)} runs of {tuning:g} passes and {SEEDS * len(METHODS)} of {final:g}"
     print(f"{'':8} {runs}: {count} steps; mean test accuracy: {accuracies}")
 
 

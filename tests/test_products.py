@@ -1,8 +1,12 @@
 """The products of a stack are float32 to the last bit that float32 has, whichever library computes them."""
 
+import warnings
+
 import pytest
 import torch
 
+from small import SMALL
+from steepest.study.plan import plan
 from steepest.trial import products
 from steepest.trial.products import fastest_products
 
@@ -52,3 +56,19 @@ def test_without_onednn_nothing_changes(monkeypatch):
     before = SETTING.fp32_precision
     with fastest_products():
         assert SETTING.fp32_precision == before
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(0.5, []), (1.2, []), (12.34, ["take 12.3 times as long as in float32"])])
+def test_who_asks_for_rounding_where_it_is_slower_is_told(monkeypatch, ratio, told):
+    monkeypatch.setattr(products, "_times_as_long", lambda: ratio)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        plan(SMALL, ["sgd"], products="bfloat16")
+        plan(SMALL, ["sgd"])
+    assert len(caught) == len(told)
+    assert all(words in str(each.message) for words, each in zip(told, caught, strict=True))
+
+
+def test_the_ratio_is_measured():
+    products._times_as_long.cache_clear()
+    assert 1e-3 < products._times_as_long() < 1e3

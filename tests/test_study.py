@@ -241,6 +241,10 @@ def test_two_processes_give_the_same_bits_as_one(tmp_path):
     assert [row.name for row in one.rows] == [row.name for row in two.rows]
 
 
+IF_SLOW = pytest.mark.filterwarnings("ignore::steepest.trial.products.SlowProducts")
+
+
+@IF_SLOW
 def test_rounded_products_are_in_every_line_and_change_the_numbers(tmp_path):
     race(SMALL_DROPOUT, ["adam"], folder=tmp_path / "exact", **SHORT)
     race(SMALL_DROPOUT, ["adam"], folder=tmp_path / "rounded", **SHORT, products="bfloat16")
@@ -348,6 +352,7 @@ def test_a_damaged_line_elsewhere_is_named(tmp_path):
         race(SMALL, ["sgd"], folder=tmp_path, **SHORT)
 
 
+@IF_SLOW
 @pytest.mark.parametrize(
     ("change", "words"),
     [

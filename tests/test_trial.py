@@ -246,7 +246,7 @@ def test_every_part_of_the_specification_counts_for_the_key():
         "until": criteria(["passes=4"]),
         "schedule": "linear",
         "batch_size": None,
-        "final": True,
+        "phase": "final",
         "options": {"dialect": "keras"},
         "products": "bfloat16",
     }

@@ -125,7 +125,7 @@ def test_those_of_a_seed_stand_side_by_side():
     assert [[t.seed for t in u.trials] for u in units] == [[4] * 4, [4, 4, 5, 5], [5] * 4]
 
 
-@pytest.mark.parametrize("change", [{"batch_size": 7}, {"until": criteria(["passes=2"])}, {"final": True}])
+@pytest.mark.parametrize("change", [{"batch_size": 7}, {"until": criteria(["passes=2"])}, {"phase": "final"}])
 def test_what_differs_in_more_than_its_contender_does_not(change):
     assert [len(u.trials) for u in decide([*TRIALS, *(replace(t, **change) for t in TRIALS)])] == [6, 6]
 

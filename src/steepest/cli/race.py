@@ -64,7 +64,10 @@ def race(
         ),
     ] = None,
     rates: Annotated[
-        int | None, typer.Option("--trials", "--rates", help="Trials of each contender while tuning.", show_default="9")
+        int | None,
+        typer.Option(
+            "--trials", "--rates", help="Values that each contender tries; its best three run twice.", show_default="9"
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Fresh seeds of the final runs.", show_default="5")] = None,
     seed: Seed = 0,

@@ -18,7 +18,7 @@ from steepest.study.contenders import CONTENDERS, DEFAULT, Contender
 from steepest.study.summary import CONFIRMED
 from steepest.trial import Trial
 from steepest.trial.alone import foreign
-from steepest.trial.products import FLOAT32, PRODUCTS
+from steepest.trial.products import BFLOAT16, FLOAT32, PRODUCTS, tell_if_slow
 from steepest.trial.specification import CONFIRM, FINAL, TUNE
 from steepest.workloads import Workload, workload
 from steepest.workloads.own import check
@@ -152,7 +152,10 @@ def plan(
     if batch_size is not None:
         _refuse_batch(batch_size, chosen)
     size = chosen.batch_size if batch_size is None else batch_size
-    return Study(chosen, tuple(rows), ends, size, **settings)
+    study = Study(chosen, tuple(rows), ends, size, **settings)
+    if study.products == BFLOAT16:
+        tell_if_slow()
+    return study
 
 
 def _try_optimizers(rows: Iterable[Contender]) -> None:

@@ -8,14 +8,46 @@ processors have nothing to round with there: then oneDNN's products are float32 
 stack the faster ones, by a tenth to a half on AMD's processors.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from time import perf_counter
 
 import torch
 
 PRODUCTS = FLOAT32, BFLOAT16 = "float32", "bfloat16"
-SIZE = 256  # of the matrices that show whether anything is rounded
+SIZE = 256  # of the matrices that show whether anything is rounded, and how long it takes
+SLOW = 1.5  # times as long
+MEASURED = 4  # times, of which the shortest counts
+
+
+class SlowProducts(UserWarning):
+    """What should be faster is slower on this processor."""
+
+
+def tell_if_slow() -> None:
+    """Warns where products in bfloat16 take longer than those in float32, as on processors that have none."""
+    if (ratio := _times_as_long()) > SLOW:
+        warnings.warn(
+            f"matrix products in bfloat16 take {ratio:.1f} times as long as in float32 on this processor; "
+            "with float32, which is the default, the race would be faster",
+            SlowProducts,
+            stacklevel=2,
+        )
+
+
+@cache
+def _times_as_long() -> float:
+    times = {dtype: [_seconds(dtype) for _ in range(MEASURED)] for dtype in (torch.float32, torch.bfloat16)}
+    return min(times[torch.bfloat16]) / min(times[torch.float32])
+
+
+def _seconds(dtype: torch.dtype) -> float:
+    x = torch.ones(SIZE, SIZE, dtype=dtype)
+    started = perf_counter()
+    torch.mm(x, x)
+    return perf_counter() - started
 
 
 def rounding(products: str) -> torch.autocast:
