@@ -26,7 +26,7 @@ Watch = Callable[[Status], None]
 LEGEND = (("●", "green", "done"), ("◆", "bold green", "best"), ("×", "red", "diverged"), ("·", "dim", "to come"))
 DONE, BEST, DIVERGED, TO_COME = ((sign, style) for sign, style, _ in LEGEND)
 SHARE_BEFORE_AN_ESTIMATE = 0.03
-ROOMY = 75  # columns
+ROOMY = 90  # columns
 
 
 @contextmanager
