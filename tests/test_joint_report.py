@@ -99,7 +99,7 @@ def test_the_page_and_its_files(parent):
     assert {row[0]: row[2] for row in overview[1:]} == {"adam": "0.83", "sgd": "0.67", "gd": "0.00"}
     assert len(easy) == len(hard) == 4
     text = words_of(page)
-    assert "Targets on the validation split: easy 90.00 %; hard 70.00 %." in text
+    assert "Targets on the validation split: easy 90 %; hard 70 %." in text
     assert "In updates to the target adam leads with a score of 0.83." in text
     assert 'href="race-easy/report.html"' in page.read_text(encoding="utf-8")
     assert {row["contender"] for row in rows_of(parent / "profile-by-step.csv")} == {"adam", "sgd", "gd"}

@@ -56,6 +56,9 @@ def test_every_chart_is_drawn_and_nothing_is_loaded(chromium, page, width, schem
     assert chromium.run("document.documentElement.scrollWidth") == width, "the page can be moved sideways"
     ends = "[...document.querySelectorAll('.chart > svg')].map((s) => s.getBoundingClientRect().right)"
     assert max(chromium.run(ends)) <= width
+    axes = "[...document.querySelectorAll('.chart > svg .role-axis-domain line')]"
+    plots = f"{axes}.map((line) => Math.abs(line.getAttribute('x2')))"
+    assert min(filter(None, chromium.run(plots))) >= {320: 190, 1280: 800}[width], "a chart has little room"
     paper = chromium.run("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, paper[4:-1].split(", "))) < 384) == (scheme == "dark")
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from made_up_study import NAMES, final, four_contenders, journal, measured, tuned
-from small import LINE, minus_error
+from small import LINE, SMALL, minus_error
 from steepest import report
 from steepest.report.account import report as contents
 from steepest.report.page import render
@@ -208,6 +208,66 @@ def test_a_metric_of_its_own_has_its_own_name_and_axes(tmp_path, value):
 def test_a_metric_that_is_no_share_is_drawn(tmp_path):
     runs = [tuned("adam", 0, -3.0), final("adam", 0, -3.0), final("adam", 1, -2.5)]
     assert len(charts(page_of(journal(tmp_path, ("adam",), runs)))["data"]["test-by-seed"]) == 2
+
+
+def test_a_metric_that_comes_very_near_to_0_keeps_its_values(tmp_path):
+    runs = [tuned("adam", 0, -3e-9), final("adam", 0, -3e-9), final("adam", 1, -2e-9)]
+    path = page_of(journal(tmp_path, ("adam",), [measured(run, lambda a: -abs(a)) for run in runs]))
+    assert sorted(row["x"] for row in charts(path)["data"]["test-by-seed"]) == pytest.approx([2e-9, 3e-9])
+
+
+@pytest.mark.parametrize("best", [0.55, 0.915, 0.9785])
+def test_axes_of_results_that_lie_close_have_ticks(tmp_path, best):
+    runs = [tuned(who, place, best - 0.001 * place**2) for who in ("sgd", "adam") for place in range(-2, 3)]
+    runs += [final(who, n, best + 0.001 * n) for who in ("sgd", "adam") for n in range(5)]
+    runs = [{**run, "curve": {**run["curve"], "train_loss": 100 * [0.6]}} for run in runs if run["steps"] == 2000] + [
+        run for run in runs if run["steps"] != 2000
+    ]
+    specs = charts(page_of(journal(tmp_path, ("sgd", "adam"), runs)))["specs"]
+    for name, axis in (("test-by-seed", "x"), ("sensitivity-lr", "y"), ("budget", "y"), ("training-by-pass", "y")):
+        scale, ticks = scale_and_ticks(specs[name], axis)
+        assert len([tick for tick in ticks if min(scale) <= tick <= max(scale)]) >= 3, name
+
+
+def scale_and_ticks(spec: dict, axis: str) -> tuple[list[float], list[float]]:
+    """The ends of a chart's axis and its ticks."""
+    found = next(layer["encoding"][axis] for layer in spec["layer"] if "axis" in layer["encoding"].get(axis, {}))
+    return found["scale"]["domain"], found["axis"]["values"]
+
+
+def test_targets_reached_together_are_written_once(tmp_path):
+    what = replace(SMALL, targets=(0.2, 0.5, 0.8))
+    runs = [final("adam", n, 0.9) for n in range(3)]
+    path = page_of(journal(tmp_path, ("adam",), runs, what))
+    assert [row["goal"] for row in charts(path)["data"]["targets-by-step-goals"]] == ["20 to 50 %", "80 %"]
+
+
+def test_targets_that_nobody_reaches_are_told(tmp_path):
+    runs = [final(who, n, 0.9) for who in ("adam", "sgd") for n in range(2)]
+    path = page_of(journal(tmp_path, ("adam", "sgd"), runs, replace(SMALL, targets=(0.95, 0.99))))
+    assert "No contender reached the lowest target, 95 % on the validation split, in more" in words_of(path)
+    assert "Time to target" not in words_of(path)
+
+
+def test_one_run_that_diverged_is_told_in_the_singular(tmp_path):
+    lost = [tuned("adam", 2, diverged=True), final("sgd", 0, 0.9)]
+    assert "1 run diverged, not with the chosen hyperparameters: adam (1)." in words_of(
+        page_of(journal(tmp_path / "tuning", ("adam", "sgd"), lost))
+    )
+    lost = [final("adam", 0, diverged=True), final("sgd", 0, 0.9)]
+    assert "1 run diverged, with the chosen hyperparameters: adam (1)." in words_of(
+        page_of(journal(tmp_path / "final", ("adam", "sgd"), lost))
+    )
+
+
+def test_a_squeezed_axis_has_room_for_its_0(tmp_path):
+    runs = [final(who, n, 0.95 + 0.002 * n * (who != "adam")) for who in ("adam", "sgd", "momentum") for n in range(5)]
+    runs += [final("gd", n, 0.3 + 0.03 * n) for n in range(5)]
+    spec = charts(page_of(journal(tmp_path, ("adam", "sgd", "momentum", "gd"), runs)))["specs"]["separation"]
+    x = next(layer["encoding"]["x"] for layer in spec["layer"] if "axis" in layer["encoding"].get("x", {}))
+    assert x["scale"]["type"] == "symlog"
+    assert 0 in x["axis"]["values"]
+    assert min(abs(tick) for tick in x["axis"]["values"] if tick) >= x["scale"]["constant"] / 3
 
 
 def test_the_same_journal_gives_the_same_page(study, tmp_path):

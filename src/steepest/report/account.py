@@ -118,10 +118,17 @@ def _notes(study: View) -> Iterable[str]:
     lost = {result.name: result.diverged for result in results if result.diverged}
     if lost:
         which = words.listed([f"{name} ({count})" for name, count in lost.items()])
-        final = len(data.diverged(study.final)) or "none"
+        count, final = sum(lost.values()), len(data.diverged(study.final))
+        of_them = f"{final or 'none'} of them with" if count > 1 else "with" if final else "not with"
         yield (
-            f"{words.times(sum(lost.values()), 'run')} diverged, {final} of them with the chosen hyperparameters: "
-            f"{which}. A diverged run counts as the model before its first step."
+            f"{words.times(count, 'run')} diverged, {of_them} the chosen hyperparameters: {which}. A diverged run "
+            "counts as the model before its first step."
+        )
+    if study.final and study.targets and not data.reached(data.times_to_target(study.final, study.targets)):
+        lowest = min(study.targets)
+        yield (
+            f"No contender reached the lowest target, {study.metric.goal(lowest)} on the validation split, in more "
+            "than half of its seeds: there are no times to compare."
         )
 
 

@@ -17,6 +17,10 @@ from steepest.report.metric import Metric
 HEIGHT = 340
 FAINT = 0.12
 ERROR_TICKS = (0.9, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005, 0.0001)
+TICKS = ((1,), (1, 2, 5), *([n / parts for n in range(parts, 10 * parts)] for parts in (1, 2, 5, 10)))  # of a decade
+POWERS_ALONE = 1000
+LABELS_WIDTH = 30
+ENOUGH_TICKS = 3
 LABELS = {"share": "format(1 - datum.value, '.5~%')", "below 0": "format(-datum.value, '.4~g')"}
 
 
@@ -24,8 +28,8 @@ LABELS = {"share": "format(1 - datum.value, '.5~%')", "below 0": "format(-datum.
 class Chart:
     """A Vega-Lite specification and the data sets that it names.
 
-    Its parameters: `chosen`, the contenders to highlight; `labels`, whether curves carry their names; `still`, for a
-    picture at which nobody points.
+    Its parameters: `chosen`, the contenders to highlight; `labels`, whether curves carry their names; `narrow`, on a
+    phone; `still`, for a picture at which nobody points.
     """
 
     name: str
@@ -35,7 +39,7 @@ class Chart:
 
 def finished(chart: Any, height: int, labels: bool = False, titled: bool = False) -> dict[str, Any]:
     """The specification of a chart as wide as the element it stands in; `titled`: the vertical axis has a title."""
-    switches = {"chosen": [], "labels": labels, "still": False}
+    switches = {"chosen": [], "labels": labels, "narrow": False, "still": False}
     parameters = (alt.param(name=name, value=value) for name, value in switches.items())
     spec = chart.properties(width="container", height=height).add_params(*parameters).to_dict()
     spec["padding"] = {"left": 4, "top": 24 if titled else 8, "bottom": 4, "right": 10}
@@ -67,7 +71,8 @@ def limits(values: Sequence[float]) -> tuple[float, float]:
 
 def above(**axis: Any) -> alt.Axis:
     """A vertical axis with its title above it, where it can be read without turning the head."""
-    return alt.Axis(titleAngle=0, titleAlign="left", titleAnchor="start", titleX=0, titleY=-12, **axis)
+    x = by_width(-LABELS_WIDTH, 0)  # on a phone over the labels too: more of it has room
+    return alt.Axis(titleAngle=0, titleAlign="left", titleAnchor="start", titleX=x, titleY=-12, **axis)
 
 
 def metric_scale(metric: Metric, heights: Sequence[float]) -> alt.Scale:
@@ -82,8 +87,9 @@ def metric_ticks(metric: Metric, heights: Sequence[float]) -> dict[str, Any]:
     """Where the axis has ticks, and how they read: as the metric's own values."""
     if metric.kind == "number":
         return {"tickCount": 6, "format": ".6~g"}
-    ticks = list(ERROR_TICKS) if metric.share else round_numbers(heights)
-    return {"values": ticks, "labelExpr": LABELS[metric.kind]}
+    low, high = metric.limits(heights)
+    usual = [tick for tick in ERROR_TICKS if metric.share and low <= tick <= high]
+    return {"values": usual if len(usual) >= ENOUGH_TICKS else round_numbers(heights), "labelExpr": LABELS[metric.kind]}
 
 
 def metric_format(metric: Metric) -> str:
@@ -92,16 +98,23 @@ def metric_format(metric: Metric) -> str:
 
 
 def round_numbers(values: Sequence[float]) -> list[float]:
-    """Ticks for a logarithmic axis: 1, 2 and 5 of each decade, or powers of ten alone over three decades and more.
+    """Ticks for a logarithmic axis: 1, 2 and 5 of each decade, powers of ten alone over three decades and more, and
+    finer ones where too few of these lie near the values.
 
     >>> round_numbers([0.04, 2.3]), round_numbers([0.5, 900])
     ([0.05, 0.1, 0.2, 0.5, 1.0, 2.0], [1.0, 10.0, 100.0, 1000.0])
+    >>> round_numbers([0.55, 0.7]), round_numbers([391, 391])
+    ([0.5, 0.6, 0.7, 0.8], [340.0, 360.0, 380.0, 400.0, 420.0, 440.0])
     """
     low, high = limits(values)
-    mantissas = (1, 2, 5) if high / low < 1000 else (1,)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)))
-    ticks = [float(f"{mantissa}e{decade}") for decade in decades for mantissa in mantissas]
-    return [tick for tick in ticks if low <= tick <= high]
+    ticks: list[float] = []
+    for mantissas in TICKS if high / low >= POWERS_ALONE else TICKS[1:]:
+        every = [float(f"{mantissa}e{decade}") for decade in decades for mantissa in mantissas]
+        ticks = [tick for tick in every if low <= tick <= high]
+        if len(ticks) >= ENOUGH_TICKS:
+            break
+    return ticks
 
 
 def color(contenders: Sequence[str]) -> alt.Color:
@@ -119,6 +132,11 @@ def shape(contenders: Sequence[str]) -> alt.Shape:
     """Each contender its symbol."""
     shapes = repeated(SHAPES, len(contenders))
     return alt.Shape("contender:N", legend=None, scale=alt.Scale(domain=list(contenders), range=shapes))
+
+
+def by_width(narrow: Any, wide: Any) -> alt.ExprRef:
+    """A property of a mark or axis that is another on a phone."""
+    return alt.ExprRef(f"narrow ? {narrow!r} : {wide!r}")
 
 
 def lit(full: float, faint: float = FAINT) -> Any:

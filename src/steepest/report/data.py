@@ -232,6 +232,11 @@ def times_to_target(final: Iterable[Run], wanted: Iterable[float]) -> list[Row]:
     ]
 
 
+def reached(times: Iterable[Row]) -> list[Row]:
+    """Those that are no misses."""
+    return [row for row in times if row["step"] is not None]
+
+
 def _time(run: Run, unit: str, target: float) -> float:
     """When a run's validation curve reaches the target; its evaluations carry passes, which the clock translates."""
     curve, seen = run["curve"], run["validation"]

@@ -16,7 +16,7 @@ from steepest.study.statistics import RATIO_LIMIT, ratios
 from steepest.study.summary import summary
 
 WHAT = {"updates": "Updates", "seconds": "Seconds"}
-RELATIVE = "Both numbers depend on who else races."
+RELATIVE = "The interquartile mean and the scores depend on who else races."
 
 
 def joint(found: Sequence[Entry], parent: Path) -> Report:
@@ -47,7 +47,7 @@ def joint(found: Sequence[Entry], parent: Path) -> Report:
 METHOD = {
     "Target": (
         "Each workload’s targets were fixed before its race. The one that counts here is the highest that some "
-        "contender reached in half of its seeds or more; who did not reach it has no time, and a ratio of ∞."
+        "contender reached in more than half of its seeds; who did not has no time, and a ratio of ∞."
     ),
     "Profile": (
         f"A contender’s time to the target is divided by that of the fastest on the workload (Dolan & Moré 2002). The "
@@ -140,7 +140,7 @@ def _profiles(found: Sequence[Entry], who: Sequence[str], taken: Mapping[str, Ma
     told = "; ".join(f"{name} {own[name]:.2f}" for name in sorted(own, key=lambda name: -own[name]))
     goals = {entry.name: target(entry) for entry in counted(found)}
     metrics = {entry.name: metric(entry.journal) for entry in found}
-    reached = "; ".join(f"{name} {metrics[name].words(goal)}" for name, goal in goals.items() if goal is not None)
+    reached = "; ".join(f"{name} {metrics[name].goal(goal)}" for name, goal in goals.items() if goal is not None)
     figure = Figure(
         id="profile",
         title="",

@@ -63,11 +63,15 @@ class Metric:
         """Mean ± standard deviation."""
         return words.percent_sd(mean, sd) if self.share else words.number_sd(mean, sd)
 
+    def goal(self, target: float) -> str:
+        """A target as it was given: 95 %, or -10."""
+        return f"{100 * target:.5g} %" if self.share else f"{target:.4g}"
+
     def height(self, value: float) -> float:
         """Where a value lies: the error 1 − value, the distance from 0, or the value itself."""
         if self.kind == "number":
             return value
-        return max((1.0 if self.share else 0.0) - value, SMALLEST_ERROR)
+        return max(1.0 - value, SMALLEST_ERROR) if self.share else -value
 
     def worst(self, heights: Sequence[float]) -> float:
         """The height of a run that has nothing to show."""

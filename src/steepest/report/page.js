@@ -7,7 +7,7 @@
   const pinned = new Set();
 
   // On a phone a contender's name leaves room for the chart.
-  const fitted = ({ axisY, ...config }) => ({ ...config, axisY: wide.matches ? axisY : { ...axisY, labelLimit: 90 } });
+  const fitted = ({ axisY, ...config }) => ({ ...config, axisY: wide.matches ? axisY : { ...axisY, labelLimit: 90, titleFontSize: 11 } });
   const options = (scheme) => ({
     config: fitted(themes[scheme]), renderer: "svg", actions: false, ast: true, tooltip: { theme: scheme },
   });
@@ -27,6 +27,7 @@
     const spec = specification(box.dataset.chart);
     const labels = spec.params.find((param) => param.name === "labels");
     labels.value &&= wide.matches;
+    spec.params.find((param) => param.name === "narrow").value = !wide.matches;
     spec.params.find((param) => param.name === "chosen").value = chosen();
     const result = await vegaEmbed(box, spec, options(dark.matches ? "dark" : "light"));
     drawn.set(box, result);

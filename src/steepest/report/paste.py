@@ -43,7 +43,8 @@ def code(contender: Mapping[str, Any], run: Run) -> str:
     if contender["schedule"] != "constant":
         made = _schedule(contender["schedule"], run)
         imports.append("schedules")
-        lines.append(f"scheduler = optim.lr_scheduler.ScheduledLR(optimizer, {made})  # step it after the optimizer")
+        lines.append(f"scheduler = optim.lr_scheduler.ScheduledLR(optimizer, {made})")
+        lines.append("# after each optimizer.step(): scheduler.step()")
     return "\n".join([f"from steepest import {', '.join(imports)}", "", *lines]) + "\n"
 
 

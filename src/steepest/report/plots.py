@@ -12,6 +12,7 @@ from steepest.report.chart import (
     HEIGHT,
     Chart,
     above,
+    by_width,
     color,
     crosses,
     dash,
@@ -28,12 +29,16 @@ from steepest.report.chart import (
 )
 from steepest.report.curves import AXIS_OF
 from steepest.report.data import Row, finite
+from steepest.report.looks import LABEL_LIMIT
 from steepest.report.metric import Metric
 
 LOW = 230
 FAR = 10.0
 CROSS_GAP = 11
-ROW_HEIGHT = 30
+ROW_HEIGHT = 34
+ABOVE = 14
+WORD = 0.15  # of a phone's axis
+ROOM = alt.ExprRef("ceil(width / 80)")  # ticks whose labels find room
 TIME = "Time per step (ms, log scale)"
 
 
@@ -99,7 +104,7 @@ def by_seed(name: str, rows: Sequence[Row], means: Sequence[Row], contenders: Se
     xs = [row["x"] for row in seeds]
     axis = alt.Axis(**metric_ticks(metric, xs), grid=True)
     x = alt.X("x:Q", title=metric.title("test"), scale=metric_scale(metric, xs), axis=axis)
-    y = _rows_of([row["contender"] for row in means])
+    y = _rows_below_names([row["contender"] for row in means])
     tips = [
         alt.Tooltip("contender:N"),
         alt.Tooltip("seed:Q"),
@@ -107,7 +112,7 @@ def by_seed(name: str, rows: Sequence[Row], means: Sequence[Row], contenders: Se
     ]
     bar = alt.Chart(alt.NamedData(f"{name}-means")).encode(y)
     layers = [
-        bar.mark_tick(thickness=2.5, size=20, aria=False).encode(x, color=color(contenders), opacity=lit(1.0)),
+        bar.mark_tick(thickness=2.5, size=16, aria=False).encode(x, color=color(contenders), opacity=lit(1.0)),
         alt.Chart(alt.NamedData(name))
         .mark_point(filled=True, size=60, aria=False)
         .encode(x, y, color=color(contenders), shape=shape(contenders), opacity=lit(0.75), tooltip=tips),
@@ -125,7 +130,7 @@ def step_times(name: str, rows: Sequence[Row], contenders: Sequence[str]) -> Cha
         "scale": log_scale(*limits(ends)),
         "axis": alt.Axis(format=".6~g", values=round_numbers(ends), grid=True),
     }
-    base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
+    base = alt.Chart(alt.NamedData(name)).encode(_rows_below_names([row["contender"] for row in rows]))
     colored = base.encode(color=color(contenders))
     tips = [
         alt.Tooltip("contender:N"),
@@ -167,7 +172,7 @@ def _typical(rows: Sequence[Row]) -> float:
 def _symmetric(rows: Sequence[Row], unit: float) -> list[float]:
     """Ticks at 0 and at decades on both sides, as far as the rows reach."""
     low, high = min(row["low"] for row in rows), max(row["high"] for row in rows)
-    first = math.floor(math.log10(unit))
+    first = math.ceil(math.log10(unit / 3))  # nearer to 0 it would stand in the way of its label
     decades = [10.0**n for n in range(first, first + 8)]
     return [tick for tick in (*(-d for d in reversed(decades)), 0.0, *decades) if low <= tick <= high]
 
@@ -182,10 +187,10 @@ def intervals(
     ticks: Sequence[float] = (),
 ) -> Chart:
     """Means as symbols, their intervals as lines, a text at the right; `origin`: a line where 0 is."""
-    base = alt.Chart(alt.NamedData(name)).encode(_rows_of([row["contender"] for row in rows]))
+    base = alt.Chart(alt.NamedData(name)).encode(_rows_below_names([row["contender"] for row in rows]))
     colored = base.encode(color=color(contenders))
     places: dict[str, Any] = {"values": list(ticks)} if ticks else {}
-    look = {"title": title, "scale": scale, "axis": alt.Axis(format=".6~g", tickCount=10, **places)}
+    look = {"title": title, "scale": scale, "axis": alt.Axis(format=".6~g", tickCount=ROOM, **places)}
     tips = [alt.Tooltip("contender:N"), *(alt.Tooltip(f"{key}:Q", format=".3~g") for key in ("mean", "low", "high"))]
     layers = [
         colored.mark_rule(strokeWidth=2, aria=False).encode(alt.X("low:Q", **look), x2="high:Q", opacity=lit(0.6)),
@@ -234,7 +239,7 @@ def _whole_ticks(most: int) -> alt.Axis:
 
 
 def targets(name: str, rows: Sequence[Row], contenders: Sequence[str], x: str) -> Chart:
-    """When each contender reaches each target: symbols along its row, the target beside them."""
+    """When each contender reaches each target: symbols along its row, the target above them."""
     ends = [row[x] for row in rows if row[x] > 0]
     look = {
         "title": AXIS_OF[x],
@@ -249,21 +254,71 @@ def targets(name: str, rows: Sequence[Row], contenders: Sequence[str], x: str) -
         base.mark_point(filled=True, size=70, aria=False).encode(
             color=color(contenders), shape=shape(contenders), opacity=lit(1.0), tooltip=tips
         ),
-        base.mark_text(dy=-11, fontSize=10, aria=False).encode(text="goal:N", opacity=lit(1.0, 0.25)),
+        alt.Chart(alt.NamedData(f"{name}-goals"))
+        .mark_text(dy=-11, fontSize=10, aria=False)
+        .encode(_rows_of(order), alt.X(f"{x}:Q", **look), text="goal:N", opacity=lit(1.0, 0.25)),
     ]
     data = {name: [row for row in rows if row[x] > 0]}
+    data[f"{name}-goals"] = goals(data[name], x)
     return Chart(name, finished(alt.layer(*layers), height=_height(order) * 4 // 3), data)
+
+
+def goals(rows: Sequence[Row], x: str) -> list[Row]:
+    """What stands above the symbols: the target, or the first and the last of those too near each other for two words.
+
+    >>> times = [(0.5, "50 %", 100), (0.8, "80 %", 100), (0.9, "90 %", 400)]
+    >>> rows = [{"contender": "sgd", "target": target, "goal": goal, "step": n} for target, goal, n in times]
+    >>> [row["goal"] for row in goals(rows, "step")]
+    ['50 to 80 %', '90 %']
+    """
+    low, high = limits([row[x] for row in rows])
+    near = (high / low) ** WORD
+    groups: list[list[Row]] = []
+    for row in sorted(rows, key=lambda row: (row["contender"], row[x], row["target"])):
+        last = groups[-1][-1] if groups else None
+        if last and last["contender"] == row["contender"] and row[x] < last[x] * near:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return [{**of[0], x: math.sqrt(of[0][x] * of[-1][x]), "goal": _from_to(of)} for of in groups]
+
+
+def _from_to(rows: Sequence[Row]) -> str:
+    ends = list(dict.fromkeys((rows[0]["goal"], rows[-1]["goal"])))
+    return " to ".join([*(end.removesuffix(" %") for end in ends[:-1]), ends[-1]])
 
 
 def _rows_of(order: Sequence[str]) -> alt.Y:
     axis = alt.Axis(labelFontSize=13, labelPadding=8, grid=True, gridDash=[1, 3])
+    return _rows(order, axis)
+
+
+def _rows_below_names(order: Sequence[str]) -> alt.Y:
+    """Rows whose names on a phone stand above them, as the figures do: beside them was little room for the rows."""
+    axis = alt.Axis(
+        labelFontSize=13,
+        labelAlign=by_width("left", "right"),
+        labelPadding=by_width(0, 8),
+        labelOffset=by_width(-ABOVE, 0),
+        labelLimit=by_width(150, LABEL_LIMIT),
+        grid=True,
+        gridDash=[1, 3],
+    )
+    return _rows(order, axis)
+
+
+def _rows(order: Sequence[str], axis: alt.Axis) -> alt.Y:
     return alt.Y("contender:N", title=None, scale=alt.Scale(domain=list(order)), axis=axis)
 
 
 def _figures_at_the_right(base: alt.Chart) -> alt.Chart:
-    return base.mark_text(align="left", baseline="middle", xOffset=10, aria=False).encode(
-        x=alt.value("width"), text="text:N", opacity=lit(1.0, 0.25)
-    )
+    return base.mark_text(
+        align=by_width("right", "left"),
+        baseline="middle",
+        xOffset=by_width(0, 10),
+        yOffset=by_width(-ABOVE, 0),
+        aria=False,
+    ).encode(x=alt.value("width"), text="text:N", opacity=lit(1.0, 0.25))
 
 
 def _height(rows: Sequence[Any]) -> int:

@@ -25,7 +25,7 @@ def by_seed(study: View) -> Figure | None:
         id="test-by-seed",
         title="",
         caption=joined(
-            "A symbol is one seed, the bar their mean; to the right mean ± standard deviation.", metric.stretched
+            "A symbol is one seed, the bar their mean; the figures are mean ± standard deviation.", metric.stretched
         ),
         description=f"Dot plot: {name} of each seed. Best mean: {best['contender']}, {best['text']}.",
         choices={"": plots.by_seed("test-by-seed", rows, means, contenders, metric)},

@@ -67,9 +67,9 @@ def everywhere(found: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def target(entry: Entry) -> float | None:
-    """The highest of the workload's targets that any contender reaches in half of its seeds; the lowest if none is."""
+    """The highest of the workload's targets that any contender reaches in most of its seeds; the lowest if none is."""
     wanted = sorted(data.targets(entry.journal.header))
-    reached = [row["target"] for row in data.times_to_target(entry.final, wanted) if row["step"] is not None]
+    reached = [row["target"] for row in data.reached(data.times_to_target(entry.final, wanted))]
     return max(reached) if reached else wanted[0] if wanted else None
 
 

@@ -91,17 +91,17 @@ def _median_and_range(row: Row, form: Callable[[float], str]) -> str:
 
 def targets(study: View) -> Figure | None:
     """When each contender reaches each target."""
-    rows = data.times_to_target(study.final, study.targets)
-    if not any(row["step"] is not None for row in rows):
-        return None
     contenders, metric = study.contenders, study.metric
-    reached = [{**row, "goal": _goal(study, row["target"])} for row in rows if row["step"] is not None]
+    rows = data.times_to_target(study.final, study.targets)
+    reached = [{**row, "goal": metric.goal(row["target"])} for row in data.reached(rows)]
+    if not reached:
+        return None
     first = "; ".join(f"{row['contender']} {row['goal']} after {row['step']:.0f} steps" for row in reached)
     axes = {"updates": "step", "seconds": "seconds"}
     return Figure(
         id="targets",
         title="",
-        caption="Targets rise from left to right; who has no symbol in a row of targets missed it.",
+        caption="Each symbol is a target, which is written above it; who missed one has no symbol for it.",
         description=f"Dot plot: updates until a target of the {metric.on('validation')} is reached. {first}.",
         choices={label: plots.targets(f"targets-by-{x}", reached, contenders, x) for label, x in axes.items()},
         table=table(
@@ -111,18 +111,13 @@ def targets(study: View) -> Figure | None:
                 row_of(
                     contenders,
                     row,
-                    _goal(study, row["target"]),
+                    metric.goal(row["target"]),
                     *("missed" if row[x] is None else words.number(row[x]) for x in axes.values()),
                 )
                 for row in rows
             ),
         ),
     )
-
-
-def _goal(study: View, target: float) -> str:
-    """A target as it was given: 95 %, or -10."""
-    return f"{100 * target:.5g} %" if study.metric.share else f"{target:.4g}"
 
 
 def step_times(study: View) -> Figure | None:
