@@ -4,6 +4,8 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -11,8 +13,10 @@ from filelock import FileLock
 from small import SMALL
 from steepest import strict_json
 from steepest.cli import main
+from steepest.report import studies, tensorboard
 from steepest.report.data import in_order
 from steepest.study import race, read
+from steepest.workloads import WORKLOADS
 from test_verdict import journal
 
 
@@ -76,9 +80,52 @@ def test_studies_are_listed_with_their_states(study, tmp_path, capsys):
     assert "2 of 10" in capsys.readouterr().out
 
 
+def test_what_is_wrong_with_a_study_does_not_hide_the_others(study, tmp_path, monkeypatch, capsys):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked" / "journal.jsonl").write_text("{}\n")
+
+    def refusing(folder):
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return read(folder)
+
+    monkeypatch.setattr(studies, "read", refusing)
+    assert main(["runs", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "unreadable" in out
+    assert "finished" in out
+    assert f"steepest report {tmp_path}/locked says what is wrong there." in out
+
+
+def test_the_list_of_studies_fits_80_columns(tmp_path):
+    write(tmp_path / "steepest-race-mnist", {"adam": 0.97, "sgd": 0.9}, seeds=1)
+    shown = studies.table([replace(each, folder=Path("steepest-race-mnist")) for each in studies.studies(tmp_path)])
+    rows = [[column.title for column in shown.columns], *map(shown.cells, shown.rows)]
+    assert sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True)) + 1 <= 80
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_the_cure(study, monkeypatch, capsys):
+    def refusing(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_text", refusing)
+    assert main(["report", str(study)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"steepest: cannot write {study}/")
+    assert said.endswith("copy journal.jsonl to a folder that you may write to\n")
+
+
+def test_what_has_no_finished_run_is_not_exported(tmp_path, capsys):
+    write(tmp_path / "begun", {})
+    for name in ("runs.csv", "tensorboard"):
+        assert main(["export", str(tmp_path / "begun"), "--to", str(tmp_path / name)]) == 2
+        assert "has no finished run yet; export it when it has" in capsys.readouterr().err
+        assert not (tmp_path / name).exists()
+
+
 def test_runs_are_exported_as_csv(study, tmp_path, capsys):
-    assert main(["export", str(study), "--to", str(tmp_path / "runs.csv")]) == 0
-    with (tmp_path / "runs.csv").open(newline="") as file:
+    assert main(["export", str(study), "--to", str(tmp_path / "new" / "runs.csv")]) == 0
+    with (tmp_path / "new" / "runs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * (3 + 5)
     assert [float(row["lr"]) for row in rows if row["contender"] == "adam" and row["phase"] == "final"] == [0.001] * 5
@@ -115,7 +162,7 @@ def test_tensorboard_shows_every_run_with_curves_and_hyperparameters(tmp_path):
     runs = in_order(read(tmp_path))
     assert len(list((tmp_path / "tensorboard" / "small").rglob("events.*"))) == len(runs)
     (run,) = (run for run in runs if (run["contender"], run["number"], run["phase"]) == ("adam", 1, "final"))
-    found = reading.EventAccumulator(str(tmp_path / "tensorboard" / "small" / "adam" / "final-1")).Reload()
+    found = reading.EventAccumulator(str(tmp_path / "tensorboard" / "small" / "adam" / f"final-{run['seed']}")).Reload()
     told = [(event.step, event.value) for event in found.Scalars("loss/training")]
     assert [step for step, _ in told] == run["curve"]["step"]
     assert [value for _, value in told] == pytest.approx(run["curve"]["train_loss"])
@@ -128,8 +175,39 @@ def test_tensorboard_shows_every_run_with_curves_and_hyperparameters(tmp_path):
     assert given["contender"].string_value == "adam"
 
 
+def test_a_race_writes_each_run_for_tensorboard_once(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    monkeypatch.setitem(WORKLOADS, "small", SMALL)
+    command = ["race", "small", "--passes", "2", "--trials", "3", "--seeds", "2", "-o", "adam,sgd", "--jobs", "1"]
+    out, seen, add = tmp_path / "out", [], tensorboard.add
+
+    def events() -> list[Path]:
+        return list((out / "tensorboard").rglob("events.*"))
+
+    def counted(journal, folder):
+        add(journal, folder)
+        seen.append((len(journal.runs), len(events())))
+
+    monkeypatch.setattr(tensorboard, "add", counted)
+    assert main([*command, "--out", str(out), "--tensorboard"]) == 0
+    assert seen[-1][0] == len(read(out).runs)
+    assert all(runs == written for runs, written in seen)
+    before = events()
+    before[0].parent.rename(tmp_path / "lost")
+    (out / ".tensorboard-begun").mkdir()  # as a kill leaves it
+    (out / ".tensorboard-begun" / "events.half").write_bytes(b"half")
+    assert main([*command, "--out", str(out), "--tensorboard"]) == 0
+    after = events()
+    assert len(after) == len(before)
+    assert set(before[1:]) < set(after)
+    assert not (out / ".tensorboard-begun").exists()
+
+
 def test_tensorboard_that_is_missing_is_told(study, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert main(["race", "--tensorboard", "--out", str(tmp_path / "race")]) == 2
+    assert "pip install 'steepest[tensorboard]'" in capsys.readouterr().err
+    assert not (tmp_path / "race").exists()
     assert main(["export", str(study), "--to", str(tmp_path / "tensorboard")]) == 2
     assert "pip install 'steepest[tensorboard]'" in capsys.readouterr().err
 

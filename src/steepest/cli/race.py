@@ -1,6 +1,6 @@
 """`steepest race`: who trains best, with equal budgets for all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,8 @@ from steepest.cli.common import Json, Out, Seed, console, notes_in_one_line, out
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from steepest.study import Journal, Outcome, Study
+    from steepest.cli.race_progress import Watch
+    from steepest.study import Journal, Outcome, Status, Study
 
 __all__ = ["race"]
 
@@ -80,6 +81,9 @@ def race(
         ),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes that train.", show_default="one a core")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write each run for TensorBoard when it ends, into --out.")
+    ] = False,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
@@ -103,6 +107,7 @@ def race(
     given = {**preset, **{name: value for name, value in settings.items() if value is not None}}
     who = DEFAULT if optimizers is None else asked(optimizers)
     names = list(dict.fromkeys(workloads or ["mnist"]))
+    log = _tensorboard() if tensorboard else None
     _refuse_contenders(names)
     with notes_in_one_line():
         studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
@@ -114,7 +119,7 @@ def race(
         folder = out_folder(parent / study.folder if len(studies) > 1 else parent)
         with _telling_how_to_go_on(folder):
             with _watching() as watch:
-                outcome = carry_out(study, folder, jobs, watch)
+                outcome = carry_out(study, folder, jobs, _both(watch, log, folder))
             found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
             page = report.write(folder)
         if as_json:
@@ -165,6 +170,23 @@ def _watching() -> AbstractContextManager[Any]:
     from steepest.cli.race_progress import watching
 
     return watching(progress())
+
+
+def _tensorboard() -> "Callable[[Journal, Path], None]":
+    """Writes the runs that a study has finished and that are not there yet; refused early where it cannot."""
+    from steepest.report.tensorboard import FOLDER, add, refuse_if_missing
+
+    refuse_if_missing()
+    return lambda journal, folder: add(journal, folder / FOLDER)
+
+
+def _both(watch: "Watch", log: "Callable[[Journal, Path], None] | None", folder: Path) -> "Watch":
+    def both(status: "Status") -> None:
+        watch(status)
+        if log:
+            log(status.journal, folder)
+
+    return both
 
 
 def _show(outcome: "Outcome", page: Path, journal: "Journal") -> None:

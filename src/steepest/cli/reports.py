@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from steepest.cli.common import Json, console, print_json, print_table, progress
+from steepest.cli.common import Failed, Json, console, print_json, print_table, progress
 
 __all__ = ["export", "report", "runs"]
 
@@ -22,7 +22,10 @@ def report(folder: Folder, as_json: Json = False) -> None:
     from steepest.study.journal import NAME
 
     said = _one(folder) if (folder / NAME).exists() else _several(folder)
-    page = write(folder)
+    try:
+        page = write(folder)
+    except PermissionError as error:
+        raise Failed(f"cannot write {error.filename}; copy {NAME} to a folder that you may write to") from None
     if as_json:
         print_json(said)
     else:
@@ -73,6 +76,8 @@ def runs(
         print_json({"studies": [each.columns for each in found]})
     elif found:
         print_table(console(), table(found))
+        for folder in (each.folder for each in found if each.state in ("damaged", "unreadable")):
+            console().print(f"steepest report {folder} says what is wrong there.", soft_wrap=True)
     else:
         console().print(f"There is no study below {folder.resolve()}.", soft_wrap=True)
 

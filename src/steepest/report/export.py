@@ -9,7 +9,7 @@ from steepest.names import unknown
 from steepest.report import data, tensorboard
 from steepest.report.data import Row
 from steepest.report.metric import metric
-from steepest.study.journal import Journal, read
+from steepest.study.journal import NAME, Journal, read
 
 __all__ = ["TABLES", "export", "rows_of"]
 
@@ -26,7 +26,7 @@ def _validation(journal: Journal) -> list[Row]:
     return data.every_point(data.in_order(journal), "validation", metric(journal).column)
 
 
-FOR_TENSORBOARD = "tensorboard"
+FOR_TENSORBOARD = tensorboard.FOLDER
 
 # what can be exported: every run, or every point of its curves
 TABLES: Mapping[str, Callable[[Journal], list[Row]]] = {
@@ -49,13 +49,20 @@ def export(folder: Path | str, to: Path | str, table: str = "runs") -> Path:
 
     Raises ValueError for another name, for a folder without a study, and when pyarrow or TensorBoard is missing.
     """
-    to = Path(to)
-    if to.name == FOR_TENSORBOARD:
-        return tensorboard.write(read(folder), to)
-    if to.suffix not in WRITERS:
+    folder, to = Path(folder), Path(to)
+    if not (folder / NAME).exists():
+        raise ValueError(f"{folder} holds no study to export; steepest runs lists those below a folder")
+    if to.name != FOR_TENSORBOARD and to.suffix not in WRITERS:
         endings = " or ".join(WRITERS)
         raise ValueError(f"cannot write {to.name}: the name must end in {endings}, or be {FOR_TENSORBOARD}, a folder")
-    WRITERS[to.suffix](to, rows_of(read(folder), table))
+    journal = read(folder)
+    if not journal.runs:
+        raise ValueError(f"{folder} has no finished run yet; export it when it has")
+    rows = rows_of(journal, table)
+    to.parent.mkdir(parents=True, exist_ok=True)
+    if to.name == FOR_TENSORBOARD:
+        return tensorboard.write(journal, to)
+    WRITERS[to.suffix](to, rows)
     return to
 
 

@@ -18,7 +18,7 @@ __all__ = ["Found", "studies", "table"]
 class Found:
     """A study in a folder.
 
-    state       finished, running, stopped or damaged; a stopped one goes on when its command is run again
+    state       finished, running, stopped, damaged or unreadable; a stopped one goes on when its command is run again
     best        the first contender of the summary with its result, in words
     """
 
@@ -59,6 +59,8 @@ def _found(folder: Path) -> Found:
         return _described(folder, journal)
     except (ValueError, KeyError, TypeError):
         return Found(folder, "damaged")
+    except OSError:
+        return Found(folder, "unreadable")
 
 
 def _described(folder: Path, journal: Journal) -> Found:
@@ -89,14 +91,13 @@ def _best(journal: Journal) -> str:
 
 
 def table(found: list[Found]) -> Table:
-    """The studies as a table for people."""
-    columns = ("folder", "state", "workload", "contenders", "tuning runs", "final runs", "best")
+    """The studies as a table for people, narrow enough for a terminal of 80 columns."""
+    columns = ("folder", "state", "workload", "tuning", "final", "best")
     rows = tuple(
         (
             str(each.folder),
             each.state,
             each.workload,
-            each.contenders or None,
             each.tuning or None,
             f"{each.final} of {each.final_planned}" if each.final_planned else "",
             each.best,

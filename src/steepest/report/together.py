@@ -41,7 +41,7 @@ def entries(parent: Path) -> list[Entry]:
     """The studies below a folder, by name. Raises ValueError when there is none or one is damaged."""
     found = [(folder, read(folder)) for folder in folders(parent)] if parent.is_dir() else []
     if not found:
-        raise ValueError(f"{parent} holds no study, and no folder in it does")
+        raise ValueError(f"{parent} holds no study, and no folder in it does; name the --out of a race")
     names = [journal.header["workload"]["name"] for _, journal in found]
     made = [
         Entry(
