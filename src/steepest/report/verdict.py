@@ -184,6 +184,11 @@ def _not_separated(
 
 
 def _count(number: int) -> str:
+    """A small number in words.
+
+    >>> _count(9), _count(10)
+    ('nine', '10')
+    """
     return COUNTS[number] if number < len(COUNTS) else str(number)
 
 
