@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
 WORKERS ?= 2
-BENCH ?= step_time beyond_torch training_step beside_the_rule first_step accuracy sixteen_bits sweep
+BENCH ?= step_time changing_gradients beyond_torch training_step beside_the_rule first_step accuracy sixteen_bits sweep
 
 PACKAGE := pyproject.toml constraints.txt
 

@@ -142,7 +142,7 @@ def test_stochastic_rounding_gives_every_group_and_step_the_bits_of_the_fused_pa
         return optim.SGD(params, lr=0.01, momentum=0.9, state_dtype=BF16, stochastic_rounding=True)
 
     (ours, mine), (theirs, peer) = (trained(way, rounding, dtype=BF16, groups=groups) for way in ("compiled", "fused"))
-    assert [type(each) for _, each in mine._latest._step.passes] == [compiled.Pass]
+    assert [type(each) for _, each in mine._plan._step.passes] == [compiled.Pass]
     for p, q in zip(ours, theirs, strict=True):
         assert p.equal(q)
         assert mine.state[p]["momentum_buffer"].equal(peer.state[q]["momentum_buffer"])
@@ -270,11 +270,11 @@ def test_a_preference_holds_for_the_block_and_is_heeded_at_once():
         p.grad = torch.ones(3)
         with prefer(way):
             optimizer.step()
-        ((_, each),) = optimizer._latest._step.passes
+        ((_, each),) = optimizer._plan._step.passes
         assert type(each).__module__ == f"steepest.kernels.{kind}"
     with prefer("plain"):
         optimizer.step()
-    assert not optimizer._latest._step.passes
+    assert not optimizer._plan._step.passes
     assert p.eq(-1).all()
 
 

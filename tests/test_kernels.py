@@ -670,7 +670,7 @@ def test_parameters_that_share_their_memory_move_one_after_the_other():
         both = both - 0.5 * (3 + 0.5 * both)
         second = second - 0.5 * (3 + 0.5 * second)
     torch.testing.assert_close(memory, torch.tensor([first] * 10 + [both] * 10 + [second] * 10))
-    step = optimizer._latest._step
+    step = optimizer._plan._step
     assert step.plain == [0, 1]  # in one pass two threads might write to the same place
     assert [indices for indices, _ in step.passes] == [[2]]
 

@@ -273,7 +273,7 @@ def test_where_nothing_lies_in_16_bits_nothing_changes():
     descend(mine, params, 3)
     descend(optim.Adam(twins, lr=0.01), twins, 3)
     assert same(params, twins)
-    ((_, each),) = mine._latest._step.passes
+    ((_, each),) = mine._plan._step.passes
     assert len(each.table) == 2 + 4 + 1  # length, row, θ, g, two slots, a sum
 
 

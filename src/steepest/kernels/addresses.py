@@ -45,7 +45,7 @@ done:
 
 
 class Addresses:
-    """As many 64-bit numbers in memory as there are tensors, into which their addresses are read.
+    """64-bit numbers in memory, into which the addresses of as many tensors are read, or of fewer.
 
     together: by one call, which a tensor that has no memory of its own, as a sparse one, would end with a crash.
     """
@@ -54,11 +54,11 @@ class Addresses:
         self._numbers, self._place, self._loop = numbers, numbers.ctypes.data, _loop() if together else None
 
     def read(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Write the addresses of these tensors, of which there are as many as numbers."""
+        """Write the addresses of these tensors, from the first number on."""
         if self._loop is None:
-            self._numbers[:] = list(map(ADDRESS, tensors))
+            self._numbers[: len(tensors)] = list(map(ADDRESS, tensors))
         else:
-            self._loop(list(tensors), self._place)
+            self._loop(tensors if type(tensors) is list else list(tensors), self._place)
 
 
 @functools.cache

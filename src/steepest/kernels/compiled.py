@@ -83,11 +83,20 @@ class Pass:
         self.zero_gradient = first.zero_gradient
         tensors = [{name: x.detach() for name, x in u.tensors().items()} for u in updates]
         self.arrays = {name: [each[name] for each in tensors] for name in tensors[0]}
-        self.kernel = _kernel(traced, self.dtype, self.arrays)
+        self._all, self._all_arrays = self.updates, self.arrays
+        self.kernel: Callable[..., None] | None = None
         self.assign_rows(np.array([u.row for u in updates], dtype=np.int64))
 
+    def take(self, present: Sequence[int]) -> None:
+        """Perform only these updates from now on."""
+        if min(len(present), len(self.updates)) < len(self._all):
+            self.updates = [self._all[i] for i in present]
+            every = self._all_arrays.items()
+            self.arrays = {name: [] if name == "g" else [each[i] for i in present] for name, each in every}
+            self.kernel = None
+
     def assign_rows(self, rows: np.ndarray) -> None:
-        """Give each update another row of the step's constants."""
+        """Give each update that is performed another row of the step's constants."""
         occurring, self.own = np.unique(rows, return_inverse=True)
         self.rows = occurring.tolist()
         self.updates = [replace(u, row=int(row)) for u, row in zip(self.updates, rows, strict=True)]
@@ -107,6 +116,7 @@ class Pass:
         if self.device.type not in _unusable:
             table = np.array([self.traced.numbers(**constants[row]) for row in self.rows], dtype=np.float64)
             numbers = torch.from_numpy(table.reshape(len(self.rows), -1)[self.own]).to(self.dtype).to(self.device)
+            self.kernel = self.kernel or _kernel(self.traced, self.dtype, self.arrays)
             try:
                 self.kernel(numbers, self._keys(constants), self.arrays)
             except RuntimeError as why:

@@ -91,6 +91,7 @@ class Pass:
         self.laid_out_otherwise = [i for i, u in enumerate(updates) if layout(u.gradient) != layout(u.parameter)]
         self.column = FIRST_ADDRESS + list(first.tensors()).index("g")
         self._lay_out(updates, traced.program.sums)
+        self._room = -1  # rows of constants; a rule may have none
         self.zero_gradient = first.zero_gradient
         self.assign_rows(np.array([u.row for u in updates], dtype=np.int64))
 
@@ -113,7 +114,6 @@ class Pass:
         columns = FIRST_ADDRESS + len(tensors[0]) + sums
         self.table = np.empty((columns + (updates[0].first is not None), len(count)), dtype=np.int64)
         self._sums = self.table.view(np.float64)
-        self.table[COUNT] = count
         for column, each in enumerate(zip(*tensors, strict=True), FIRST_ADDRESS):
             offset = start * each[0].element_size()
             self.table[column] = np.array([t.data_ptr() for t in each], dtype=np.int64)[index] + offset
@@ -121,21 +121,48 @@ class Pass:
                 self.offset = offset
         if updates[0].first is not None:
             self.table[columns] = np.array([u.first for u in updates], dtype=np.int64)[index] + start
-        self._owner = index
+        self._owner, self._count = index, count
         self.index = None if index.tolist() == list(range(len(updates))) else index
-        self.elements = sum(sizes)
         self._pointers = self.table[self.column] if self.index is None else np.empty(len(sizes), dtype=np.int64)
+        self._take_all()
+
+    def _take_all(self) -> None:
+        self._present: np.ndarray | None = None
+        self._otherwise = self.laid_out_otherwise
+        self.table[COUNT] = self._count
+        self.elements = int(self._count.sum())
+        self._found = self._pointers
         self._addresses = Addresses(self._pointers, together=True)
 
+    def take(self, present: Sequence[int]) -> None:
+        """Perform only these updates from now on: the chunks of the others have no weights meanwhile."""
+        if len(present) == len(self.parameters):
+            self._take_all()
+            return
+        self._present = np.array(present, dtype=np.int64)
+        self._otherwise = [place for place, i in enumerate(present) if i in self.laid_out_otherwise]
+        taken = np.zeros(len(self.parameters), dtype=np.int64)
+        taken[self._present] = 1
+        count = self._count * (taken if self.index is None else taken[self.index])
+        self.table[COUNT] = count
+        self.elements = int(count.sum())
+        self._found = np.empty(len(present), dtype=np.int64)
+        self._addresses = Addresses(self._found, together=True)
+
     def assign_rows(self, rows: np.ndarray) -> None:
-        """Give each update another row of the step's constants; the table counts only the rows that occur here."""
+        """Give each update that is performed another row of the step's constants, of which those that occur count."""
         occurring, own = np.unique(rows, return_inverse=True)
         self.rows = occurring.tolist()
+        if self._present is not None:
+            every = np.zeros(len(self.parameters), dtype=np.int64)
+            every[self._present] = own
+            own = every
         self.table[ROW] = own if self.index is None else own[self.index]
-        constants = np.zeros((len(self.rows), self.width))
-        self.job = Job(self.table, constants, self._owner)
-        self._constants = constants.data
-        self._pack_constants = struct.Struct(f"{constants.size}d").pack_into
+        if len(self.rows) > self._room:
+            self._room = len(self.rows)
+            constants = np.zeros((self._room, self.width))
+            self.job, self._constants = Job(self.table, constants, self._owner), constants.data
+        self._pack_constants = struct.Struct(f"{len(self.rows) * self.width}d").pack_into
         self._written: Sequence[Constants] | None = None
 
     def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
@@ -144,14 +171,17 @@ class Pass:
         They are laid out like those that the pass was made with.
         """
         self._given = self._gradients = gradients
-        if self.laid_out_otherwise:
+        if self._otherwise:
             self._gradients = gradients = list(gradients)
-            for i in self.laid_out_otherwise:
-                gradients[i] = torch.empty_like(self.parameters[i].detach()).copy_(gradients[i])
+            for place in self._otherwise:
+                p = self.parameters[place if self._present is None else int(self._present[place])]
+                gradients[place] = torch.empty_like(p.detach()).copy_(gradients[place])
         self._addresses.read(gradients)
-        if self.zero_gradient and len(set(self._pointers.tolist())) < len(gradients):
+        if self.zero_gradient and len(set(self._found.tolist())) < len(gradients):
             self._gradients = [g.clone() for g in gradients]  # shared by parameters: zeroed when all have read
             self._addresses.read(self._gradients)
+        if self._present is not None:
+            self._pointers[self._present] = self._found
         if self.index is not None:
             self.table[self.column] = self._pointers[self.index] + self.offset
 

@@ -5,6 +5,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,9 @@ class Step:
         ]
         self._preferred = preferred()
         self._remember()
+        self._taken: Sequence[int] = ()
+        self.take(list(range(len(self.updates))))
+        self.rows = np.array([u.row for u in self.updates], dtype=np.int64)
 
     @staticmethod
     def _kind(way: Any, update: Update, constants: Constants) -> tuple[Any, ...]:
@@ -62,8 +66,6 @@ class Step:
         self._watch = Watch(parameters, slots, [u.gradient for u in self.updates], together=fused_alone)
         # this step's gradients are not kept: each step brings its own
         self.updates = [replace(u, gradient=u.parameter) for u in self.updates]
-        # autograd must learn that the parameters have changed
-        self._fused = [self.updates[i].parameter for indices, _ in self.passes for i in indices]
 
     def fits(self, gradients: Sequence[torch.Tensor], slots_too: bool = True) -> bool:
         """Whether everything is still where and what it was when the step was prepared, gradients of the same kinds.
@@ -72,38 +74,66 @@ class Step:
         """
         return self._preferred == preferred() and self._watch.sees_no_change(gradients, slots_too)
 
-    def assign_rows(self, rows: np.ndarray) -> None:
-        """Give each update another row of constants."""
+    def fits_in_part(self, present: Sequence[int], gradients: Sequence[torch.Tensor], slots_too: bool = True) -> bool:
+        """The same for these updates alone, but for the slots of all."""
+        return self._preferred == preferred() and self._watch.sees_no_change_of(present, gradients, slots_too)
+
+    def like_its_gradient(self, index: int) -> torch.Tensor:
+        """A tensor like the gradient that an update had, in no memory of its own."""
+        return self._watch.like_its_gradient(index)
+
+    def take(self, present: Sequence[int]) -> None:
+        """Perform only these updates from now on, listed in ascending order; `assign_rows` comes next."""
+        if present == self._taken:
+            return
+        self._taken, self.rows = present, np.empty(0, dtype=np.int64)
+        place = dict(zip(present, range(len(present)), strict=True))
+        self._plain = [(i, place[i]) for i in self.plain if i in place]
+        found = []
         for indices, each in self.passes:
-            each.assign_rows(rows[indices])
-        self.updates = [replace(u, row=int(row)) for u, row in zip(self.updates, rows, strict=True)]
+            taken = [k for k, i in enumerate(indices) if i in place]
+            if taken:
+                each.take(taken)
+                found.append(([indices[k] for k in taken], [place[indices[k]] for k in taken], each))
+        # in the order that they have in a step of these updates alone: it is that in which their norms are added up
+        self._working = sorted(found, key=itemgetter(0))
+        # autograd must learn that the parameters have changed
+        self._fused = [self.updates[i].parameter for indices, _, _ in self._working for i in indices]
+
+    def assign_rows(self, rows: np.ndarray) -> None:
+        """Give each update that is performed another row of constants."""
+        self.rows = rows
+        for _, places, each in self._working:
+            each.assign_rows(rows[places])
+        for i, place in self._plain:
+            self.updates[i] = replace(self.updates[i], row=int(rows[place]))
 
     def point_at(self, gradients: Sequence[torch.Tensor]) -> None:
-        """Take these gradients for `norm` and `run`."""
+        """Take these gradients for `norm` and `run`, one for each update that is performed."""
         self._gradients = gradients
-        for indices, each in self.passes:
-            whole = len(indices) == len(gradients)
-            each.point_at(gradients if whole else [gradients[i] for i in indices])
+        for _, places, each in self._working:
+            whole = len(places) == len(gradients)
+            each.point_at(gradients if whole else [gradients[i] for i in places])
 
     def norm(self) -> float:
         """The Euclidean norm of all gradients together, in double precision."""
-        squares = [each.sum_of_squares() for _, each in self.passes]
-        squares += [_norm(sparse.numbers(self._gradients[i])) ** 2 for i in self.plain]
+        squares = [each.sum_of_squares() for _, _, each in self._working]
+        squares += [_norm(sparse.numbers(self._gradients[place])) ** 2 for _, place in self._plain]
         return math.sqrt(sum(squares))
 
     def run(self, constants: Sequence[Constants]) -> None:
         """Perform every update with its gradient and its row's constants; a list given again has not changed."""
-        for _, each in self.passes:
+        for _, _, each in self._working:
             each.run(constants)
         torch.autograd.graph.increment_version(self._fused)
-        if self.plain:
+        if self._plain:
             with torch.set_grad_enabled(self.differentiable):
                 self._run_plainly(constants)
         self._gradients = ()
 
     def _run_plainly(self, constants: Sequence[Constants]) -> None:
-        for i in self.plain:
-            gradient = self._gradients[i]
+        for i, place in self._plain:
+            gradient = self._gradients[place]
             perform = sparse.step if gradient.is_sparse else plain.step
             perform(replace(self.updates[i], gradient=gradient), constants)
 

@@ -58,7 +58,7 @@ def shares(owner: np.ndarray, count: np.ndarray, threads: int) -> np.ndarray:
     small = chunks < 4 * threads
     before = np.cumsum(count[small]) - count[small]
     place[small] = before * threads // max(1, count[small].sum())
-    return place
+    return np.minimum(place, threads - 1)  # behind the last weight there may be chunks that have none
 
 
 @dataclass(frozen=True)

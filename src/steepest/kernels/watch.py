@@ -1,6 +1,7 @@
 """Notices when tensors are no longer what they were, or no longer lie where they lay."""
 
 from collections.abc import Sequence
+from operator import call
 from typing import Any
 
 import numpy as np
@@ -34,35 +35,78 @@ class Watch:
         self._slots = list(slots)
         # they keep the memory, so an equal address is the same
         self._aliases = [x.detach() for x in (*parameters, *slots)]
-        numbers = np.array(list(map(ADDRESS, self._parameters)), dtype=np.int64)
-        self._addresses, self._memory = Addresses(numbers, together), numbers.data
-        self._known = self._memory.tobytes()
+        self._numbers = np.array(list(map(ADDRESS, self._parameters)), dtype=np.int64)
+        self._addresses, self._memory = Addresses(self._numbers, together), self._numbers.data
+        self._known, self._numbers_known = self._memory.tobytes(), self._numbers.copy()
         self._addresses_of_slots = list(map(ADDRESS, self._slots))
         every = (*parameters, *gradients)
         self._kinds = list(map(_kind, every))
         self._strided = all(x.layout == torch.strided for x in every)
+        self._pairs: list[Any] = [_never] * len(self._parameters)
         self._begin(every)
 
     def _begin(self, together: Sequence[torch.Tensor]) -> None:
         self._same: Any = _never
         if TensorGuards is not None and self._strided:
-            self._same = TensorGuards(*together, dynamic_dims_sizes=None, dynamic_dims_strides=None).check
+            self._same = _guards(together)
 
     def sees_no_change(self, gradients: Sequence[torch.Tensor], slots_too: bool) -> bool:
         """Whether all is what and where it was, and these gradients are of the kinds that were."""
-        if not self._same(*self._parameters, *gradients) and not self._same_by_hand((*self._parameters, *gradients)):
+        together = (*self._parameters, *gradients)
+        if not self._same(*together) and (any(g is None for g in gradients) or not self._same_by_hand(together)):
             return False
         self._addresses.read(self._parameters)
-        return self._memory.tobytes() == self._known and not (
-            slots_too and list(map(ADDRESS, self._slots)) != self._addresses_of_slots
-        )
+        return self._memory.tobytes() == self._known and not (slots_too and self._slots_moved())
+
+    def sees_no_change_of(self, present: Sequence[int], gradients: Sequence[torch.Tensor], slots_too: bool) -> bool:
+        """The same for these parameters alone, but for all slots."""
+        parameters = [self._parameters[i] for i in present]
+        same = map(_call, [self._pairs[i] for i in present], parameters, gradients)
+        doubtful = [place for place, is_same in enumerate(same) if not is_same]
+        if not all(self._same_pair(present[k], parameters[k], gradients[k]) for k in doubtful):
+            return False
+        self._addresses.read(parameters)
+        known = self._numbers_known[np.array(present, dtype=np.int64)]
+        return np.array_equal(self._numbers[: len(present)], known) and not (slots_too and self._slots_moved())
+
+    def _slots_moved(self) -> bool:
+        return list(map(ADDRESS, self._slots)) != self._addresses_of_slots
 
     def _same_by_hand(self, together: Sequence[torch.Tensor]) -> bool:
         """The fast way also says no when grad mode has changed; then it begins again."""
-        if list(map(_kind, together)) != self._kinds:
+        if any(_kind(x) != known for x, known in zip(together, self._kinds, strict=True)):
             return False
         self._begin(together)
         return True
+
+    def _same_pair(self, index: int, parameter: torch.Tensor, gradient: torch.Tensor) -> bool:
+        kinds = [self._kinds[index], self._kinds[len(self._parameters) + index]]
+        pair = (parameter, gradient)
+        if list(map(_kind, pair)) != kinds:
+            return False
+        if TensorGuards is not None and self._strided:
+            self._pairs[index] = _guards(pair)
+        return True
+
+    def like_its_gradient(self, index: int) -> torch.Tensor:
+        """A tensor of the kind of a parameter's gradient, in the parameter's memory if it fits there."""
+        alias = self._aliases[index]
+        _, dtype, device, layout, shape, strides, *_ = self._kinds[len(self._parameters) + index]
+        if layout != torch.strided:
+            return torch.empty(shape, dtype=dtype, device=device, layout=layout)
+        if (alias.dtype, alias.shape, alias.stride()) == (dtype, shape, strides):
+            return alias.detach()
+        try:
+            return alias.view(dtype).as_strided(shape, strides)
+        except RuntimeError:
+            return torch.empty_strided(shape, strides, dtype=dtype, device=device)
+
+
+_call: Any = call
+
+
+def _guards(together: Sequence[torch.Tensor]) -> Any:
+    return TensorGuards(*together, dynamic_dims_sizes=None, dynamic_dims_strides=None).check  # pyright: ignore[reportOptionalCall]
 
 
 def _never(*_: Any) -> bool:

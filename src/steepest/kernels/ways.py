@@ -1,7 +1,7 @@
 """Which way an update takes: one table, chosen by device, or as the user prefers.
 
-A way is a module with two verbs: `fits(update)`, and `Pass(updates, traced)` with `assign_rows`, `point_at`,
-`sum_of_squares` and `run`. What does not fit its way runs as the plain rule.
+A way is a module with two verbs: `fits(update)`, and `Pass(updates, traced)` with `take`, `assign_rows`,
+`point_at`, `sum_of_squares` and `run`. What does not fit its way runs as the plain rule.
 """
 
 from collections.abc import Iterator

@@ -12,7 +12,7 @@ from torch._compile import _disable_dynamo
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from steepest.optim.by_name import by_name
-from steepest.optim.counts import Counts
+from steepest.optim.counts import COUNT, Numbers
 from steepest.optim.form import Form, choose, facts
 from steepest.optim.group import Followed
 from steepest.optim.options import (
@@ -48,8 +48,6 @@ from steepest.optim.state import slots_of, state_of
 from steepest.optim.velocity import tensors, velocities
 from steepest.rules import Rule
 
-PLANS_KEPT = 8  # for models whose parameters get gradients in turns
-
 
 class Optimizer(torch.optim.Optimizer):
     """An optimizer that follows one of the update rules; a real `torch.optim.Optimizer`.
@@ -65,7 +63,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _construct(self, params: Any, options: dict[str, Any], given: frozenset[str]) -> None:
         self._initial_velocity = options.pop("initial_velocity", None)
-        self._forget_plans()
+        self._forget_plan()
         self._written = {**options, **self.fixed_options}
         self._given = given
         groups = params if isinstance(params, torch.Tensor) else list(params)
@@ -89,10 +87,9 @@ class Optimizer(torch.optim.Optimizer):
         self._state_was_shown = True
         self._state = state
 
-    def _forget_plans(self) -> None:
-        self._plans: dict[Any, Plan] = {}
-        self._latest: Plan | None = None
-        self._counts: Counts | None = None
+    def _forget_plan(self) -> None:
+        self._plan: Plan | None = None
+        self._numbers: dict[str, Numbers] = {}
 
     # ---------------------------------------------------------------------------------------------- parameter groups
 
@@ -200,7 +197,7 @@ class Optimizer(torch.optim.Optimizer):
         # `torch.amp.GradScaler` writes both while it steps; where a gradient is not finite, nothing at all changes
         found_inf, scale = getattr(self, "found_inf", None), getattr(self, "grad_scale", None)
         if found_inf is None or not found_inf:
-            plan, gradients = self._plan(unscaling=scale is not None)
+            plan, gradients = self._planned(unscaling=scale is not None)
             if gradients:
                 plan.run(gradients, 1.0 if scale is None else 1.0 / float(scale))
         return loss
@@ -216,7 +213,7 @@ class Optimizer(torch.optim.Optimizer):
         """
         return any(group.get("fused") or group["clip_norm"] is not None for group in self.param_groups)
 
-    def _plan(self, unscaling: bool) -> tuple[Plan, Sequence[torch.Tensor]]:
+    def _planned(self, unscaling: bool) -> tuple[Plan, Sequence[torch.Tensor]]:
         """The plan for the parameters that have gradients now, and those gradients; checked before anything changes."""
         params, sizes, options = [], [], []
         for group in self.param_groups:
@@ -225,35 +222,27 @@ class Optimizer(torch.optim.Optimizer):
             sizes.append(len(own))
             options += group.values()
         every = [p.grad for p in params]
-        states = self._state.values() if self._state_was_shown else None
-        plan = self._latest
-        gradients = plan.gradients(params, sizes, every, states) if plan and plan.unscaling == unscaling else None
+        plan, states = self._plan, self._state.values() if self._state_was_shown else None
+        if plan and not plan.has_read(options):
+            plan = self._read_again(plan, options)
+        if plan and (plan.unscaling != unscaling or not plan.holds(params, sizes, states)):
+            plan = None
+        gradients = plan.gradients(every, slots_too=states is not None) if plan else None
         if plan is None or gradients is None:
-            which = (unscaling, tuple(g is None for g in every))
-            plan = self._plans.get(which)
-            # since it was last used, another plan may have exchanged slots
-            gradients = plan.gradients(params, sizes, every, self._state.values()) if plan else None
-            if plan is None or gradients is None:
-                plan, gradients = self._make_plan(params, unscaling), [g for g in every if g is not None]
-                plan.follow(plan.groups, options, self._options_can_change())
-            self._keep(which, plan)
-        if not plan.has_read(options):
-            plan = self._read_again(plan, params, options)
+            self._plan = None
+            plan = self._make_plan(params, unscaling, plan.carried(every) if plan else {})
+            plan.follow(plan.groups, options, self._options_can_change())
+            gradients = plan.gradients(every, slots_too=True)
+            assert gradients is not None  # those that it was made for
+            self._plan = plan
         return plan, gradients
 
-    def _keep(self, which: Any, plan: Plan) -> None:
-        self._plans[which] = self._latest = plan
-        if len(self._plans) > PLANS_KEPT:
-            self._plans = {which: plan}
-
-    def _read_again(self, plan: Plan, params: list[torch.Tensor], options: list[Any]) -> Plan:
-        """The plan under the options of now: with other numbers, or, where these need other kernels, a new one."""
+    def _read_again(self, plan: Plan, options: list[Any]) -> Plan | None:
+        """The plan under the options of now, with other numbers; None where these need other kernels."""
         self._refuse_eval_mode()
         groups = self.followed()
         if plan.needs_other_kernels(groups):
-            which = next(key for key, known in self._plans.items() if known is plan)
-            plan = self._make_plan(params, plan.unscaling)
-            self._keep(which, plan)
+            return None
         plan.follow(groups, options, self._options_can_change())
         return plan
 
@@ -294,7 +283,7 @@ class Optimizer(torch.optim.Optimizer):
         )
 
     @torch.no_grad()
-    def _make_plan(self, params: list[torch.Tensor], unscaling: bool) -> Plan:
+    def _make_plan(self, params: list[torch.Tensor], unscaling: bool, carried: Mapping[torch.Tensor, Member]) -> Plan:
         self._refuse_eval_mode()
         groups = self.followed()
         for followed, group in zip(groups, self.param_groups, strict=True):
@@ -303,25 +292,29 @@ class Optimizer(torch.optim.Optimizer):
                 refuse_shards(followed, p)
                 refuse_gradient(followed, p)
         members = [
-            Member(p, number, *state_of(self._state, p, followed))
+            Member(p, number, *state_of(self._state, p, followed), p.grad) if p.grad is not None else carried[p]
             for number, (followed, group) in enumerate(zip(groups, self.param_groups, strict=True))
             for p in group["params"]
-            if p.grad is not None
+            if p.grad is not None or p in carried
         ]
-        counted = [state for state in self._state.values() if "step" in state]
-        if self._counts is None or not self._counts.covers(counted):
-            self._counts = Counts(counted)
-            self._plans.clear()  # they count elsewhere
+        self._keep_numbers(groups)
         return Plan(
             params,
             [len(group["params"]) for group in self.param_groups],
             groups,
             members,
             list(self._state.values()),
-            self._counts,
+            self._numbers,
             unscaling=unscaling,
             differentiable=self.defaults["differentiable"],
         )
+
+    def _keep_numbers(self, groups: Sequence[Followed]) -> None:
+        """See to it that what the states count and remember lies together."""
+        for name in dict.fromkeys([COUNT, *(name for followed in groups for name in followed.rule.memory)]):
+            states = [state for state in self._state.values() if name in state]
+            if name not in self._numbers or not self._numbers[name].covers(states):
+                self._numbers[name] = Numbers(states, name)
 
     # ---------------------------------------------------------------------------------------- the point of the model
 
@@ -386,7 +379,7 @@ class Optimizer(torch.optim.Optimizer):
         refuse_several_bounds(every)
         super().__setstate__(state)
         self._state, self._state_was_shown = self.__dict__.pop("state"), True  # torch writes past the property
-        self._forget_plans()
+        self._forget_plan()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a saved state: this class's own, or its namesake's in torch.optim.
