@@ -124,6 +124,9 @@ class Pass:
         self._owner, self._count = index, count
         self.index = None if index.tolist() == list(range(len(updates))) else index
         self._pointers = self.table[self.column] if self.index is None else np.empty(len(sizes), dtype=np.int64)
+        self._room_for_some = np.empty(len(sizes), dtype=np.int64)
+        self._addresses_of_some = Addresses(self._room_for_some, together=True)
+        self._addresses_of_all = Addresses(self._pointers, together=True)
         self._take_all()
 
     def _take_all(self) -> None:
@@ -131,8 +134,7 @@ class Pass:
         self._otherwise = self.laid_out_otherwise
         self.table[COUNT] = self._count
         self.elements = int(self._count.sum())
-        self._found = self._pointers
-        self._addresses = Addresses(self._pointers, together=True)
+        self._found, self._addresses = self._pointers, self._addresses_of_all
 
     def take(self, present: Sequence[int]) -> None:
         """Perform only these updates from now on: the chunks of the others have no weights meanwhile."""
@@ -146,18 +148,20 @@ class Pass:
         count = self._count * (taken if self.index is None else taken[self.index])
         self.table[COUNT] = count
         self.elements = int(count.sum())
-        self._found = np.empty(len(present), dtype=np.int64)
-        self._addresses = Addresses(self._found, together=True)
+        self._found, self._addresses = self._room_for_some[: len(present)], self._addresses_of_some
 
     def assign_rows(self, rows: np.ndarray) -> None:
         """Give each update that is performed another row of the step's constants, of which those that occur count."""
-        occurring, own = np.unique(rows, return_inverse=True)
-        self.rows = occurring.tolist()
-        if self._present is not None:
-            every = np.zeros(len(self.parameters), dtype=np.int64)
-            every[self._present] = own
-            own = every
-        self.table[ROW] = own if self.index is None else own[self.index]
+        if rows.min() == rows.max():  # most often, and then there is nothing to look for
+            self.rows = rows[:1].tolist()
+            self.table[ROW] = 0
+        else:
+            occurring, own = np.unique(rows, return_inverse=True)
+            self.rows, every = occurring.tolist(), own
+            if self._present is not None:
+                every = np.zeros(len(self.parameters), dtype=np.int64)
+                every[self._present] = own
+            self.table[ROW] = every if self.index is None else every[self.index]
         if len(self.rows) > self._room:
             self._room = len(self.rows)
             constants = np.zeros((self._room, self.width))

@@ -35,9 +35,9 @@ class Watch:
         self._slots = list(slots)
         # they keep the memory, so an equal address is the same
         self._aliases = [x.detach() for x in (*parameters, *slots)]
-        self._numbers = np.array(list(map(ADDRESS, self._parameters)), dtype=np.int64)
-        self._addresses, self._memory = Addresses(self._numbers, together), self._numbers.data
-        self._known, self._numbers_known = self._memory.tobytes(), self._numbers.copy()
+        numbers = np.array(list(map(ADDRESS, self._parameters)), dtype=np.int64)
+        self._addresses, self._memory = Addresses(numbers, together), numbers.data
+        self._known, self._numbers_known = self._memory.tobytes(), numbers.tolist()
         self._addresses_of_slots = list(map(ADDRESS, self._slots))
         every = (*parameters, *gradients)
         self._kinds = list(map(_kind, every))
@@ -66,8 +66,8 @@ class Watch:
         if not all(self._same_pair(present[k], parameters[k], gradients[k]) for k in doubtful):
             return False
         self._addresses.read(parameters)
-        known = self._numbers_known[np.array(present, dtype=np.int64)]
-        return np.array_equal(self._numbers[: len(present)], known) and not (slots_too and self._slots_moved())
+        known = [self._numbers_known[i] for i in present]
+        return self._memory[: len(present)].tolist() == known and not (slots_too and self._slots_moved())
 
     def _slots_moved(self) -> bool:
         return list(map(ADDRESS, self._slots)) != self._addresses_of_slots

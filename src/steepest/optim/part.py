@@ -37,11 +37,11 @@ class Part:
         self.is_whole = len(members) == len(plan.group_of)
         self._columns: dict[str, Column] = {}
         self._inside: dict[str, np.ndarray] = {}  # whose number each column's are
-        for name, numbers in plan.numbers.items():
-            places = plan.places[name][self._members]
+        for name, of_all in plan.places.items():
+            places = of_all[self._members]
             inside = np.flatnonzero(places >= 0)
             if len(inside):
-                self._columns[name], self._inside[name] = Column(numbers.array, places[inside]), inside
+                self._columns[name], self._inside[name] = Column(plan.numbers[name].array, places[inside]), inside
         self._rows: list[Row] = []
         self._steady: list[Constants] = []  # the constants of every later step, once they stay as they are
 

@@ -62,7 +62,8 @@ class Plan:
         self._absent = [i for i, p in enumerate(params) if id(p) not in taking_part]
         self.group_of = np.array([m.group for m in members], dtype=np.int64)
         self.fresh = np.array([m.is_new for m in members], dtype=bool)
-        self.places = {name: each.places(self._keeping(name, members)) for name, each in numbers.items()}
+        places = {name: each.places(self._keeping(name, members)) for name, each in numbers.items()}
+        self.places = {name: each for name, each in places.items() if (each >= 0).any()}
         self._states = [m.state for m in members]
         self._every_state = every_state
         self._values = list(chain.from_iterable(map(dict.values, self._states)))
