@@ -42,6 +42,7 @@ class Part:
             inside = np.flatnonzero(places >= 0)
             if len(inside):
                 self._columns[name], self._inside[name] = Column(plan.numbers[name].array, places[inside]), inside
+        self._count, self._memory = self._columns.get(COUNT), {n: c for n, c in self._columns.items() if n != COUNT}
         self._rows: list[Row] = []
         self._steady: list[Constants] = []  # the constants of every later step, once they stay as they are
 
@@ -65,24 +66,28 @@ class Part:
     def _next_constants(self) -> list[Constants]:
         """The constants of this step's rows; what is counted and remembered is written when all are known."""
         plan = self._plan
-        if not self._rows or not all(map(Column.is_as_written, self._columns.values())):
+        count = self._count
+        if not (self._rows and (count is None or count.is_as_written())) or self._memory_has_changed():
             self._deal()
         rows = self._rows
         constants = [plan.constants(row.group, row.t, row.memory) for row in rows]
-        for name, column in self._columns.items():
-            numbers = [row.t for row in rows] if name == COUNT else [each.get(name, 0.0) for each in constants]
-            column.write(numbers, self._row_of_inside[name])
-        for row in rows:
+        if count is not None:
+            count.write([row.t for row in rows], self._row_of_inside[COUNT])
+        for name, column in self._memory.items():
+            column.write([each.get(name, 0.0) for each in constants], self._row_of_inside[name])
+        for row, each in zip(rows, constants, strict=True):
             row.t = row.t + 1 if row.counts else 2
-        if len(self._columns) > (COUNT in self._columns):
-            for row, each in zip(rows, constants, strict=True):
+            if self._memory:
                 row.memory = {name: each.get(name, 0.0) for name in row.memory}
         if self._begins:  # for them the next step is another one
             plan.fresh[self._members] = False
             self._rows = []
-        elif not (self._columns or plan.scaled or any(g.rule.reads_outside for g in plan.groups)):
+        elif not (count or self._memory or plan.scaled or any(g.rule.reads_outside for g in plan.groups)):
             self._steady = constants
         return constants
+
+    def _memory_has_changed(self) -> bool:
+        return bool(self._memory) and not all(map(Column.is_as_written, self._memory.values()))
 
     def _deal(self) -> None:
         """Members of one group at the same step, with the same memory, share a row of constants."""
