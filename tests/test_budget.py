@@ -32,6 +32,8 @@ def test_the_workloads_own_budget_gives_way_to_any_other():
     own = replace(SMALL, until="seconds=3")
     assert [str(c) for c in plan(own, ["sgd"]).until] == ["seconds=3"]
     assert [str(c) for c in plan(own, ["sgd"], passes=2).until] == ["passes=2"]
+    target = replace(SMALL, until="loss=0.1")
+    assert [str(c) for c in plan(target, ["sgd"]).until] == ["passes=10", "loss=0.1"]
 
 
 @pytest.mark.parametrize("bad", [{"seconds": 0}, {"seconds": float("inf")}, {"steps": 1.5}, {"until": ["seconds=-1"]}])

@@ -1,18 +1,21 @@
 """A workload of one's own: from a file, from Python, its data in every form, and each likely mistake in one line."""
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import steepest
 from steepest.cli import main
-from steepest.workloads import WORKLOADS, splitting, workload
-from steepest.workloads.own import check
+from steepest.workloads import WORKLOADS, checking, sources, splitting, workload
+from steepest.workloads.checking import SeedSet, check
+from steepest.workloads.randomness import isolated
 from steepest.workloads.splitting import as_data
 
 X, Y = torch.randn(100, 3), torch.arange(100) % 2
@@ -67,6 +70,29 @@ def test_the_parts_of_a_split_hold_each_example_once():
     assert all(torch.equal(split.inputs, split.targets) for split in data.splits.values())
 
 
+def with_nan(row):
+    inputs = X.clone()
+    inputs[row, 1] = torch.nan
+    return inputs
+
+
+class Uneven(Pairs):
+    def __getitem__(self, i):
+        return torch.zeros(2), torch.zeros(1 + i % 2)
+
+
+class Picture:
+    """As PIL's are."""
+
+    def getpixel(self, place):
+        return 0
+
+
+class Pictures(Pairs):
+    def __getitem__(self, i):
+        return Picture(), i % 2
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -76,6 +102,13 @@ def test_the_parts_of_a_split_hold_each_example_once():
         ((X, Y[:50]), r"inputs of shape \(100, 3\) and targets of shape \(50,\)"),
         (((X, Y), 5), "the test split is an int; a split is a pair"),
         (((X, Y), (X, "spam")), "the test split holds a str"),
+        (DataLoader(TensorDataset(X, Y)), "data is a DataLoader; .*; give its .dataset: the race makes the batches"),
+        (((X, Y), DataLoader(TensorDataset(X, Y))), "the test split is a DataLoader; .*; give its .dataset"),
+        ((X.to_sparse(), Y), "data holds a sparse tensor; give it as .to_dense()"),
+        ((X, np.array(["cat", "dog"] * 50)), "data holds an array of <U3; allowed are tensors"),
+        ((with_nan(40), Y), "the inputs of data hold NaN or ∞, first in row 40"),
+        (Uneven(), r"data has targets of shapes \(1,\) and \(2,\); all need the same"),
+        (Pictures(), "data holds a Picture; .* give the Dataset a transform that makes tensors of images"),
     ],
 )
 def test_other_data_is_refused(given, words):
@@ -89,12 +122,49 @@ def nan_targets():
     return (X, targets), (X, targets), (X, targets)
 
 
+SHARED = nn.Linear(3, 2)
+
+
+def late_label():
+    labels = Y[:50].clone()
+    labels[40] = -1  # only here
+    return (X, Y), (X[:50], labels), (X, Y)
+
+
+def late_word():
+    words = torch.zeros(100, 3, dtype=torch.int64)
+    words[40, 1] = 5
+    return words, words
+
+
+def every_word(outputs, targets):
+    return outputs.mean()
+
+
+def summed(outputs, targets):
+    return nn.functional.cross_entropy(outputs, targets, reduction="sum")
+
+
+def one_output():
+    return nn.Linear(3, 1)
+
+
+def with_norm():
+    return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+
+
+def drawn_elsewhere():
+    model = linear()
+    model.weight.data += torch.from_numpy(np.random.rand(2, 3))
+    return model
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model": lambda: 3}, "the model's function returned int, not an nn.Module"),
+        ({"model": lambda: 3}, "the model's function returned an int, not an nn.Module"),
         ({"model": nn.Identity}, "the model has no parameters that train"),
-        ({"model": lambda: nn.Linear(5, 2)}, r"the model on inputs of shape \(8, 3\) failed.*mat1 and mat2"),
+        ({"model": lambda: nn.Linear(5, 2)}, r"the model on float32 inputs of shape \(8, 3\) failed.*mat1 and mat2"),
         (
             {"data": nan_targets, "loss": nn.functional.mse_loss},
             "the targets of the training split hold NaN or ∞, .*row 3",
@@ -102,11 +172,31 @@ def nan_targets():
         ({"data": lambda: 1 / 0}, r"data failed \(test_own_workloads.py, line \d+\): ZeroDivisionError"),
         ({"data": (X[:0], Y[:0])}, "the training split has no examples"),
         ({"loss": lambda o, t: nn.functional.cross_entropy(o, t, reduction="none")}, r"the loss has shape \(8,\)"),
-        ({"loss": lambda o, t: 3.0}, "the loss is a float; it must be a tensor of one number"),
+        ({"loss": lambda o, t: o.sum() * 1j}, "the loss is complex; it must be a real number"),
+        ({"loss": lambda o, t: 3.0}, "the loss is a float; it must be a tensor of one number, as torch.tensor"),
         ({"loss": lambda o, t: torch.tensor(1.0)}, "the loss does not depend on the model's parameters"),
         ({"loss": lambda o, t: o.sum() * torch.inf}, "the loss before the first step is"),
-        ({"metric": lambda o, t: o}, r"the metric has shape \(8, 2\); it must be one number"),
-        ({"metric": lambda o, t: nope}, "the metric failed .*NameError"),  # noqa: F821
+        ({"metric": lambda o, t: o}, r"the metric has shape \(\d+, 2\); it must be one number"),
+        (
+            {"metric": lambda o, t: nope},  # noqa: F821
+            r"the metric of float32 outputs of shape \(\d+, 2\) and int64 targets of shape \(\d+,\), of the training "
+            r"split, failed .*NameError",
+        ),
+        ({"metric": lambda o, t: o.sum() * torch.nan}, "the metric of .*, is nan before the first step"),
+        ({"data": (X.double(), Y)}, r"the model with float32 weights on float64 inputs of shape \(8, 3\) failed"),
+        ({"data": late_label}, r"the loss of float32 outputs of shape \(\d+, 2\).* of the validation split, failed"),
+        ({"model": lambda: nn.Embedding(5, 2), "data": late_word, "loss": every_word}, "index out of range in self"),
+        ({"loss": summed}, r"the loss of \d+ rows is the sum of that of its halves; .* divide it by their number"),
+        ({"metric": lambda o, t: t.sum()}, r"the metric of \d+ rows is the sum"),
+        ({"data": (X, X[:, 0]), "model": one_output, "loss": nn.functional.mse_loss}, "failed: UserWarning: Using a"),
+        (
+            {"data": (X, X[:, 0]), "model": one_output, "loss": lambda o, t: (o - t).square().mean()},
+            r"outputs of shape \(\d+, 1\) and float32 targets of shape \(\d+,\) pairs each with each",
+        ),
+        ({"metric": nn.functional.mse_loss}, "the metric is called mse_loss, which is wanted low;"),
+        ({"model": lambda: SHARED}, "the model's function returned the same parameters twice"),
+        ({"model": drawn_elsewhere}, "the model or the loss draws random numbers that torch's seed does not fix"),
+        ({"model": with_norm, "batch_size": 69}, r"the model on float32 inputs of shape \(1, 3\) failed.*more than 1"),
     ],
 )
 def test_a_likely_mistake_is_one_line(changes, words):
@@ -123,6 +213,10 @@ def test_a_likely_mistake_is_one_line(changes, words):
         ({"model": 3}, "model is an int; it must be a function"),
         ({"batch_size": 0}, "Invalid batch size: 0"),
         ({"until": "passes"}, "write passes=NUMBER"),
+        ({"until": 10}, "until is an int; write it as text, as in 'passes=10'"),
+        ({"targets": 0.9}, "Invalid targets: 0.9; allowed is a list of finite numbers"),
+        ({"targets": [0.9, float("nan")]}, "Invalid targets: .*nan"),
+        ({"targets": "0.9"}, "Invalid targets: '0.9'"),
     ],
 )
 def test_what_cannot_be_a_workload_is_refused_at_once(changes, words):
@@ -163,8 +257,8 @@ def test_two_workloads_of_one_command_need_two_names(tmp_path, capsys, monkeypat
 
 
 def test_a_dataset_that_does_not_fit_into_memory_is_told_before_it_has_filled_it(monkeypatch):
-    monkeypatch.setattr(splitting, "memory", lambda: 2 * 16 * 10 + 1)
-    examples = [(torch.zeros(2), torch.zeros(2)) for _ in range(12)]  # of 16 bytes
+    monkeypatch.setattr(splitting, "memory", lambda: 2 * (16 + splitting.OBJECT) * 10 + 1)
+    examples = [(torch.zeros(2), torch.zeros(2)) for _ in range(12)]  # of 16 bytes and what Python takes
 
     class Listed(Dataset):
         def __len__(self):
@@ -191,8 +285,16 @@ def test_the_same_file_has_the_same_data_each_time(tmp_path):
         ("x = 1\ny = x / 0", r"mine.py failed (mine.py, line 2): ZeroDivisionError"),
         ("def f(:", "mine.py, line 1: invalid syntax"),
         (SOUND + "other = steepest.workload(lambda: nn.Linear(4, 2), data)\ndel workload\nmore = other", "choose one"),
+        (SOUND + "steepest.race(workload, ['adam'])", "mine.py starts a race while it is read; put that below: if __n"),
+        ("from .beside import x", "attempted relative import with no known parent package; write it without the dot"),
         ("import no_such_thing", "No module named 'no_such_thing'"),
-        (SOUND.replace("Linear(4", "Linear(5"), "the model on inputs of shape (8, 4) failed"),
+        ("import sys\nsys.exit(3)", "mine.py failed (mine.py, line 2): SystemExit: 3"),
+        ("x = 1\0", "mine.py: source code string cannot contain null bytes"),
+        (
+            SOUND.replace("return torch", "open('nowhere.csv')\n    return torch"),
+            "a relative path starts in the current",
+        ),
+        (SOUND.replace("Linear(4", "Linear(5"), "the model on float32 inputs of shape (2, 4) failed"),
     ],
 )
 def test_a_mistake_in_a_file_is_one_line_and_exit_code_2(tmp_path, capsys, monkeypatch, text, words):
@@ -306,7 +408,7 @@ def test_on_the_command_line_the_note_is_one_line(tmp_path, capsys, monkeypatch)
     assert main(["race", "mine.py"]) == 2
     note, error = capsys.readouterr().err.splitlines()
     assert note.startswith("Note: data gives other inputs when it is read again")
-    assert "the model on inputs of shape (8, 4) failed" in error
+    assert "the model on float32 inputs of shape (2, 4) failed" in error
 
 
 def shaken(inputs, targets):
@@ -339,3 +441,92 @@ def test_augmentation_is_drawn_for_each_step_from_seed_and_step():
 def test_an_augmentation_that_is_none_is_told(augment, words):
     with pytest.raises(ValueError, match=words):
         check(steepest.workload(linear, (X, Y), augment=augment))
+
+
+def test_a_model_that_sets_the_seed_is_told():
+    def seeded():
+        torch.manual_seed(0)
+        return linear()
+
+    with pytest.warns(SeedSet, match="all seeds have the same initial weights; leave torch.manual_seed out"):
+        check(steepest.workload(seeded, (X, Y)))
+
+
+def test_lazy_layers_have_the_weights_of_the_seed():
+    what = steepest.workload(lambda: nn.Sequential(nn.LazyLinear(4), nn.Linear(4, 2)).eval(), (X, Y))
+    with isolated():
+        one, same, other = (what.model(seed) for seed in (1, 1, 2))
+    assert one.training
+    assert torch.equal(one[0].weight, same[0].weight)
+    assert not torch.equal(one[0].weight, other[0].weight)
+    check(what)
+
+
+def test_what_a_file_imports_from_its_folder_is_part_of_the_workload(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for place, text in {
+        "mine.py": SOUND.replace("import steepest", "import steepest, torch.nn\nfrom parts_of_mine import layers, x"),
+        "parts_of_mine/__init__.py": "from .deep import x",
+        "parts_of_mine/deep.py": "import shared_of_mine\nx = 1",
+        "parts_of_mine/layers.py": "",
+        "shared_of_mine.py": "",
+        "stranger.py": "",
+    }.items():
+        tmp_path.joinpath(place).parent.mkdir(exist_ok=True)
+        tmp_path.joinpath(place).write_text(text)
+    file = tmp_path / "mine.py"
+    names = [str(each.relative_to(tmp_path)) for each in sources.beside(file)]
+    assert names == [
+        "parts_of_mine/__init__.py",
+        "parts_of_mine/deep.py",
+        "parts_of_mine/layers.py",
+        "shared_of_mine.py",
+    ]
+    before = workload(str(file)).fingerprint()
+    tmp_path.joinpath("stranger.py").write_text("x = 1")
+    assert workload(str(file)).fingerprint() == before
+    tmp_path.joinpath("shared_of_mine.py").write_text("x = 1")
+    assert workload(str(file)).fingerprint() != before
+
+
+FAILING = """
+class Failing(nn.Linear):
+    def forward(self, x):
+        if {when}:
+            raise KeyError("far out")
+        return super().forward(x)
+
+inputs = torch.arange(60.0)[:, None].expand(60, 4) / 20
+workload = steepest.workload(lambda: Failing(4, 2), lambda: (inputs, data()[1]), batch_size=10)
+"""
+
+
+@pytest.mark.parametrize(
+    ("jobs", "when", "words"),
+    [
+        ("1", "not torch.is_grad_enabled() and (x > 2.3).any()", "judging the model failed (mine.py, line 14)"),
+        ("1", "torch.is_grad_enabled() and (x == 0.05).any()", "failed (mine.py, line 14)"),
+        ("2", "torch.is_grad_enabled() and (x == 0.05).any()", "failed (mine.py, line 14)"),
+    ],
+)
+def test_a_fault_in_the_midst_of_a_race_is_one_line(jobs, when, words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checking, "_telling", lambda split: torch.arange(1))  # nothing is seen in advance
+    Path("mine.py").write_text(SOUND + FAILING.format(when=when))
+    options = ["--passes", "1", "--rates", "2", "--seeds", "1", "--jobs", jobs, "-o", "adam"]
+    assert main(["race", "mine.py", *options]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert words in last
+    assert "KeyError: 'far out'" in last
+
+
+def test_the_processes_that_train_do_not_take_a_file_of_the_folder_for_pythons_own(tmp_path):
+    runner = tmp_path / "elsewhere" / "run.py"
+    runner.parent.mkdir()
+    runner.write_text("import sys\nfrom steepest.cli import main\nsys.exit(main(sys.argv[1:]))\n")
+    tmp_path.joinpath("random.py").write_text(SOUND)
+    tmp_path.joinpath("queue.py").write_text("1 / 0")
+    options = ["--steps", "1", "--rates", "1", "--seeds", "1", "--jobs", "2", "-o", "sgd,torch.optim.SGD", "--json"]
+    command = [sys.executable, str(runner), "race", "random.py", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0), done.stderr

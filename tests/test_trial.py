@@ -202,7 +202,7 @@ def test_the_test_split_is_looked_at_only_in_a_final_run():
     data = SMALL.data()
     hidden = replace(SMALL, data=lambda: Data(data.train, data.validation, None))
     assert run(replace(ADAM, workload=hidden)).test_acc is None
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="TypeError"):
         run(replace(ADAM, workload=hidden, phase="final"))
 
 
@@ -302,6 +302,44 @@ def test_a_model_that_cannot_be_judged_any_more_has_diverged():
 
 
 # -------------------------------------------------------------------------------------------------- stopping criteria
+
+
+def counting_from(first_nan: int):
+    calls = iter(range(10_000))
+    return lambda outputs, targets: outputs.sum() * 0 + (math.nan if next(calls) >= first_nan else 0.5)
+
+
+@pytest.mark.parametrize(("first_nan", "stopped_by"), [(1, "diverged"), (4, "passes=3")])
+def test_a_metric_that_is_no_number_any_more_has_diverged(first_nan, stopped_by):
+    """It ends the run after its pass; one that is none only in the end counts as its start too."""
+    what = replace(SMALL, metric=counting_from(first_nan))
+    result = run(replace(ADAM, workload=what))
+    assert result.diverged
+    assert result.stopped_by == stopped_by
+
+
+def test_a_metric_that_is_no_number_at_first_is_told():
+    with pytest.raises(ValueError, match="the metric of the validation split before the first step is nan"):
+        run(replace(ADAM, workload=replace(SMALL, metric=counting_from(0))))
+
+
+class TwoOutputs(nn.Linear):
+    def forward(self, x):
+        return super().forward(x), {"inputs": x}
+
+
+def of_the_first(function):
+    return lambda outputs, targets: function(outputs[0], targets)
+
+
+@pytest.mark.parametrize("products", ["float32", "bfloat16"])
+def test_a_model_may_have_several_outputs(products):
+    several = replace(
+        SMALL, build=lambda: TwoOutputs(4, 3), loss=of_the_first(SMALL.loss), metric=of_the_first(SMALL.metric)
+    )
+    one, two = (run(replace(ADAM, workload=what, products=products)) for what in (SMALL, several))
+    assert one.curve["train_loss"] == two.curve["train_loss"]
+    assert one.val_acc == two.val_acc
 
 
 @pytest.mark.parametrize(

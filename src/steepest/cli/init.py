@@ -1,5 +1,6 @@
 """`steepest init`: a commented workload to start from."""
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +18,13 @@ def init(
     """Write an example of a workload of your own, which runs as it is: model, data, loss, metric, budget."""
     if file.suffix != ".py":
         raise ValueError(f"{file} does not end in .py; a workload is a Python file")
+    name = shlex.quote(str(file))
     text = files("steepest.cli").joinpath("example.py").read_text(encoding="utf-8")
     try:
         with file.open("x", encoding="utf-8") as written:
-            written.write(text.replace("THIS_FILE", str(file)))
+            written.write(text.replace("THIS_FILE", name))
     except FileExistsError:
         raise ValueError(f"{file} exists already; choose another name") from None
     except OSError as error:
         raise ValueError(f"{file} cannot be written: {error.strerror}") from None
-    progress().print(f"Written: {file}. Next: steepest race {file}", soft_wrap=True)
+    progress().print(f"Written: {file}. Next: steepest race {name}", soft_wrap=True)

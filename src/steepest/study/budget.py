@@ -29,7 +29,8 @@ def ends(what: Workload, until: Iterable[str], **given: float | None) -> tuple[C
     found = _asked(until, given)
     if any(c.is_budget for c in found):
         return found
-    return (*(criteria([what.until]) or [Criterion("passes", PASSES)]), *found)
+    own = criteria([what.until])
+    return (*(() if any(c.is_budget for c in own) else [Criterion("passes", PASSES)]), *own, *found)
 
 
 def limited(until: Iterable[str], **given: float | None) -> bool:

@@ -21,7 +21,7 @@ from steepest.trial.alone import foreign
 from steepest.trial.products import BFLOAT16, FLOAT32, PRODUCTS, tell_if_slow
 from steepest.trial.specification import CONFIRM, FINAL, TUNE
 from steepest.workloads import Workload, workload
-from steepest.workloads.own import check
+from steepest.workloads.checking import check
 from steepest.workloads.randomness import derive
 
 RATES, SEEDS = 9, 5

@@ -15,9 +15,11 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from steepest.trial import Result, Trial, Unit, carry_out, decide, key_of, recall, share_done
+from steepest.workloads.faults import called
 
 ENDING = (signal.SIGINT, signal.SIGTERM)  # what asks a race to end
 SECONDS_BETWEEN_LOOKS = 1.0
+SAFE_PATH = "PYTHONSAFEPATH"
 
 
 class WorkerLost(OSError):
@@ -49,7 +51,8 @@ def results(
     covered = {trial.key for unit in known for trial in unit.trials}
     missing = [trial for trial in trials if trial.key not in done]
     with _workers_starting(min(processes, len(missing))):
-        new = decide([trial for trial in missing if trial.key not in covered], processes)
+        undecided = [trial for trial in missing if trial.key not in covered]
+        new = called("the first step", decide, undecided, processes)
         decide_on([unit.description for unit in new])
     # the longest first, or one works on alone at the end
     units = sorted(known + new, key=lambda unit: len(unit.trials), reverse=True)
@@ -111,6 +114,7 @@ def _begun(work: Iterable[Any], processes: int) -> Iterator[Iterator[Any]]:
     )
     try:
         with ExitStack() as stack:
+            stack.enter_context(_nothing_shadowed())
             with _endings_held_back():
                 finished = stack.enter_context(closing(parallel(work)))
             yield finished
@@ -132,6 +136,19 @@ def _endings_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _nothing_shadowed() -> Iterator[None]:
+    """Processes that start inside do not take a file of the current folder, such as random.py, for Python's own."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(SAFE_PATH)
+        if before is not None:
+            os.environ[SAFE_PATH] = before
 
 
 def _numbered(number: int, unit: Unit, states: Path | None) -> tuple[int, list[Result]]:

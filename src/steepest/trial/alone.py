@@ -1,6 +1,8 @@
 """One model by itself, trained with its real optimizer; every model can be trained so."""
 
 import importlib
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from steepest.trial.judge import CHUNK, evaluate, pieces
 from steepest.trial.products import FLOAT32, full_precision, rounding
 from steepest.trial.specification import Result, Trial
 from steepest.workloads import Split, Workload
+from steepest.workloads.faults import fault
 from steepest.workloads.randomness import isolated, reseed
 
 WARM_UP_STEPS = 3
@@ -126,8 +129,7 @@ class Alone:
 
 def first_model(trial: Trial) -> nn.Module:
     """The model before its first step, the same for every contender."""
-    reseed(trial.seed, "weights")
-    return trial.workload.build()
+    return trial.workload.model(trial.seed)
 
 
 def optimizer_of(trial: Trial, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -138,12 +140,21 @@ def optimizer_of(trial: Trial, params: Iterable[nn.Parameter]) -> torch.optim.Op
 
 
 def foreign(path: str) -> type[torch.optim.Optimizer]:
-    """The optimizer class of an import path such as "torch.optim.AdamW"; raises ValueError when there is none."""
+    """The optimizer class of an import path such as "torch.optim.AdamW"; raises ValueError when there is none.
+
+    Modules in the current folder are found too, after all others.
+    """
     module, _, name = path.rpartition(".")
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise ValueError(f"{path!r} is no import path; allowed is one such as torch.optim.AdamW")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError as error:
         raise ValueError(f"{path} cannot be imported: {error}") from None
+    except Exception as error:
+        raise ValueError(fault(f"the import of {module}", error)) from error
     if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
         raise ValueError(
             f"{path} is no torch.optim.Optimizer class; allowed is an import path such as torch.optim.AdamW"

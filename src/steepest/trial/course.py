@@ -67,10 +67,10 @@ class Record:
         return FAR_ABOVE * self.validation["loss"][0]
 
     def validated(self, passes: float, judgement: Judgement) -> None:
-        """A point of the validation curve; a loss far above the first one ends the run."""
+        """A point of the validation curve; a loss far above the first one, or no metric, ends the run."""
         loss, accuracy = judgement
         _append(self.validation, passes, accuracy, loss)
-        if not loss <= self.ceiling:
+        if not (loss <= self.ceiling and math.isfinite(accuracy)):
             self.stopped_by = DIVERGED
 
     def columns(self) -> dict[str, Any]:
@@ -84,6 +84,10 @@ def follow(training: Training, records: Sequence[Record], save: Callable[[], Non
     batches, data = training.batches, training.trials[0].workload.data()
     if not training.steps:
         for record, first in zip(records, training.at_the_start(data.validation), strict=True):
+            if not math.isfinite(first[1]):
+                raise ValueError(
+                    f"the metric of the validation split before the first step is {first[1]:g}; it must be finite"
+                )
             record.validated(0.0, first)
     running = [i for i in members if not records[i].steps]
     for stretch in batches.stretches(training.steps) if running else ():
@@ -155,6 +159,7 @@ def _results(training: Training, records: Sequence[Record]) -> list[Result]:
     judged = {
         name: dict(zip(fine, training.evaluate(split, fine), strict=True)) for name, split in splits.items() if fine
     }
+    fine = [i for i in fine if all(math.isfinite(of[i][1]) for of in judged.values())]
     any_diverged = len(fine) < len(records)
     start = {name: training.at_the_start(split) for name, split in splits.items()} if any_diverged else {}
     results = []

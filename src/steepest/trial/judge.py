@@ -6,13 +6,18 @@ import torch
 from torch import nn
 
 from steepest.workloads import Split, Workload
+from steepest.workloads.faults import called
 
 CHUNK = 1000  # examples that go through the model at once
 
 
-@torch.no_grad()
 def evaluate(model: nn.Module, workload: Workload, examples: Split, chunk: int = CHUNK) -> tuple[float, float]:
     """Mean loss and mean metric over the examples."""
+    return called("judging the model", _evaluate, model, workload, examples, chunk)
+
+
+@torch.no_grad()
+def _evaluate(model: nn.Module, workload: Workload, examples: Split, chunk: int) -> tuple[float, float]:
     loss = metric = 0.0
     for piece, share in pieces(examples, chunk):
         outputs = model(piece.inputs)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from time import perf_counter
+from typing import Any
 
 import torch
 
@@ -55,9 +56,15 @@ def rounding(products: str) -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=products == BFLOAT16, cache_enabled=False)
 
 
-def full_precision(outputs: torch.Tensor) -> torch.Tensor:
-    """What bfloat16 products gave, in float32; anything else as it is."""
-    return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+def full_precision(outputs: Any) -> Any:
+    """What bfloat16 products gave, in float32, also within a tuple, list or dict; anything else as it is."""
+    if isinstance(outputs, torch.Tensor):
+        return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+    if type(outputs) in (tuple, list):
+        return type(outputs)(map(full_precision, outputs))
+    if type(outputs) is dict:
+        return {name: full_precision(each) for name, each in outputs.items()}
+    return outputs
 
 
 def fastest_products() -> AbstractContextManager[None]:

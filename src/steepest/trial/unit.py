@@ -14,6 +14,7 @@ from steepest.trial.alone import Alone, undisturbed, warm_up
 from steepest.trial.course import Record, follow
 from steepest.trial.specification import Result, Trial
 from steepest.trial.stacked import Stacked, pace, paces
+from steepest.workloads.faults import called
 
 ALONE, STACKED = "alone", "stacked"
 SECONDS_BETWEEN_SAVES = 30.0
@@ -57,7 +58,11 @@ def carry_out(unit: Unit, state: Path | None = None) -> list[Result]:
     is (see `share_done`).
     """
     with undisturbed():
-        return _train(unit, state)
+        return called(_training(unit.trials), _train, unit, state)
+
+
+def _training(trials: Sequence[Trial]) -> str:
+    return f"training by {', '.join(dict.fromkeys(trial.contender for trial in trials))}"
 
 
 def share_done(state: Path) -> float:
@@ -71,7 +76,7 @@ def share_done(state: Path) -> float:
 def seconds_a_step(trial: Trial) -> float:
     """How long a step of a trial takes when it trains by itself, measured on a few."""
     with undisturbed():
-        return pace(Alone(trial))
+        return called(_training([trial]), lambda: pace(Alone(trial)))
 
 
 def _train(unit: Unit, path: Path | None) -> list[Result]:

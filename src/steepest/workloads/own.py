@@ -1,10 +1,9 @@
-"""A workload of one's own: made from plain functions, here or in a user's file, and checked before anything trains."""
+"""A workload of one's own: made from plain functions, here or in a user's file."""
 
-import hashlib
 import importlib.util
+import math
 import random
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,15 +13,15 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from steepest.stopping import criteria
+from steepest.workloads import sources
+from steepest.workloads.faults import called, fault
 from steepest.workloads.randomness import isolated, reseed
 from steepest.workloads.splitting import Kept, as_data, kind
-from steepest.workloads.workload import Data, Split, Workload, accuracy, from_source
+from steepest.workloads.workload import Data, Workload, accuracy, from_source
 
-FEW = 8  # examples with which a workload is tried
 CURE = "steepest init my_model.py writes an example"
 
 
@@ -74,6 +73,8 @@ def workload(
             raise ValueError(f"{what} is {kind(function)}; it must be a function")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"Invalid batch size: {batch_size!r}; allowed is a whole number, 1 or above")
+    if not isinstance(until, str):
+        raise ValueError(f"until is {kind(until)}; write it as text, as in 'passes=10'")
     criteria([until])
     return Workload(
         name=name,
@@ -84,9 +85,19 @@ def workload(
         metric=metric or (accuracy if loss is nn.functional.cross_entropy else MinusLoss(loss)),
         batch_size=batch_size,
         until=until,
-        targets=tuple(float(target) for target in targets),
+        targets=_finite(targets),
         augment=augment,
     )
+
+
+def _finite(targets: Any) -> tuple[float, ...]:
+    try:
+        found = tuple(map(float, targets))
+    except (TypeError, ValueError):
+        found = (math.nan,)
+    if isinstance(targets, str) or not all(map(math.isfinite, found)):
+        raise ValueError(f"Invalid targets: {targets!r}; allowed is a list of finite numbers")
+    return found
 
 
 class MinusLoss:
@@ -102,7 +113,7 @@ class MinusLoss:
 
 def _made(given: Any) -> Data:
     with reproducible():
-        return as_data(_called("data", given) if callable(given) and not isinstance(given, Data) else given)
+        return as_data(called("data", given) if callable(given) and not isinstance(given, Data) else given)
 
 
 @contextmanager
@@ -132,7 +143,7 @@ def from_file(path: str, name: str = "") -> Workload:
     """The workload in a file; with several, that of this name. Raises ValueError when there is none."""
     file = Path(path).resolve()
     try:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        digest = sources.digest(file)
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror}); {CURE}") from None
     found = _workloads(file, digest)
@@ -152,7 +163,7 @@ def from_file(path: str, name: str = "") -> Workload:
 
 def _again(digest: str, path: str, variable: str, name: str, title: str, data: Callable[[], Data]) -> Workload:
     """The workload in another process: its functions from the file, its data from the process that began."""
-    if hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] != digest:
+    if sources.digest(Path(path)) != digest:
         raise ValueError(f"{path} has changed since the race began; start the command again")
     again = replace(_workloads(Path(path), digest)[variable], name=name, title=title, data=data)
     return from_source(again, _again, digest, path, variable, name, title, data)
@@ -172,107 +183,31 @@ def _module(file: Path, digest: str) -> ModuleType:
     sys.modules[name] = module
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))  # what lies beside the file can be imported
-    with reproducible():
+    with reproducible(), _reading(file):
         try:
             spec.loader.exec_module(module)
         except SyntaxError as error:
-            raise ValueError(f"{error.filename}, line {error.lineno}: {error.msg}") from None
-        except Exception as error:
-            raise ValueError(_fault(file.name, error)) from error
+            line = f", line {error.lineno}" if error.lineno else ""
+            raise ValueError(f"{error.filename or file}{line}: {error.msg}") from None
+        except (Exception, SystemExit) as error:
+            dot = "; write it without the dot" if "relative import" in str(error) else ""
+            raise ValueError(fault(file.name, error) + dot) from error
     return module
 
 
-# -------------------------------------------------------------------------------------------------- checked in advance
+_read: list[str] = []  # what is being read just now
 
 
-def check(what: Workload) -> None:
-    """Try a workload with a few examples. Raises ValueError, in one line, for what would go wrong later."""
-    data = _called("data", what.data)
-    for name, split in data.splits.items():
-        _check_split(name, split)
-    with reproducible(), torch.enable_grad():
-        model = _called("the model", what.build)
-        if not isinstance(model, nn.Module):
-            raise ValueError(f"the model's function returned {type(model).__name__}, not an nn.Module")
-        if not any(p.requires_grad for p in model.parameters()):
-            raise ValueError("the model has no parameters that train")
-        few = _augmented(what)
-        model.train()
-        loss = _called("the loss", what.loss, _called(_on("the model", few), model, few.inputs), few.targets)
-        _check_number("loss", loss)
-        if not loss.requires_grad:
-            raise ValueError("the loss does not depend on the model's parameters; nothing could be trained")
-        if not torch.isfinite(loss):
-            raise ValueError(f"the loss before the first step is {loss.item():g}; it must be finite")
-        _called("the loss's gradient", loss.backward)
-        model.eval()
-        with torch.no_grad():
-            few = data.validation[:FEW]
-            _check_number("metric", _called("the metric", what.metric, model(few.inputs), few.targets))
+def refuse_while_read() -> None:
+    """Raises ValueError while a file is read: each process that trains reads it again, and would start a race."""
+    if _read:
+        raise ValueError(f'{_read[-1]} starts a race while it is read; put that below: if __name__ == "__main__":')
 
 
-def _augmented(what: Workload) -> Split:
-    """A few training examples as a step sees them."""
-    few = slice(0, FEW)
-    one, two = (_called("augment", _pair, what, few) for _ in range(2))
-    if len(one.inputs) != len(one.targets):
-        shapes = f"inputs of shape {tuple(one.inputs.shape)} and targets of shape {tuple(one.targets.shape)}"
-        raise ValueError(f"augment returned {shapes}; both need one row an example")
-    if not (torch.equal(one.inputs, two.inputs) and torch.equal(one.targets, two.targets)):
-        raise ValueError(
-            "augment draws random numbers that torch's seed does not fix, so contenders would see different batches; "
-            "draw them with torch.rand and the like, without a generator of its own"
-        )
-    return one
-
-
-def _pair(what: Workload, rows: slice) -> Split:
-    if what.augment is not None:
-        found = what.augment(*(t[rows].clone() for t in (what.data().train.inputs, what.data().train.targets)))
-        if not isinstance(found, tuple | list) or len(found) != 2 or not all(isinstance(t, Tensor) for t in found):
-            raise ValueError(f"augment returned {kind(found)}; it must return a pair of tensors, (inputs, targets)")
-    return what.batch(rows, seed=0, step=0)
-
-
-def _check_split(name: str, split: Split) -> None:
-    if not len(split):
-        raise ValueError(f"the {name} split has no examples")
-    for part, tensor in (("inputs", split.inputs), ("targets", split.targets)):
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            row = int((~torch.isfinite(tensor.reshape(len(tensor), -1)).all(dim=1)).nonzero()[0])
-            raise ValueError(f"the {part} of the {name} split hold NaN or ∞, first in row {row}")
-
-
-def _check_number(what: str, value: Any) -> None:
-    if not isinstance(value, Tensor):
-        raise ValueError(f"the {what} is {kind(value)}; it must be a tensor of one number")
-    if value.ndim:
-        raise ValueError(f"the {what} has shape {tuple(value.shape)}; it must be one number, a mean over the rows")
-
-
-def _on(what: str, split: Split) -> str:
-    return f"{what} on inputs of shape {tuple(split.inputs.shape)}"
-
-
-def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    _read.append(file.name)
     try:
-        return function(*arguments)
-    except Exception as error:
-        if isinstance(error, OSError) or (isinstance(error, ValueError) and _ours(error)):
-            raise
-        raise ValueError(_fault(what, error)) from error
-
-
-def _ours(error: Exception) -> bool:
-    """Whether the error is one that this package raised on purpose."""
-    return Path(traceback.extract_tb(error.__traceback__)[-1].filename).is_relative_to(Path(__file__).parents[1])
-
-
-def _fault(what: str, error: Exception) -> str:
-    """What failed, why, and the line of the user's that it comes from."""
-    ours, libraries = str(Path(__file__).parents[1]), ("site-packages", "dist-packages", "<frozen", "/lib/python")
-    frames = traceback.extract_tb(error.__traceback__)
-    users = [f for f in frames if not f.filename.startswith(ours) and not any(part in f.filename for part in libraries)]
-    where = f" ({Path(users[-1].filename).name}, line {users[-1].lineno})" if users else ""
-    why = " ".join(str(error).split())
-    return f"{what} failed{where}: {type(error).__name__}: {why[:300]}"
+        yield
+    finally:
+        _read.pop()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, IterableDataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from steepest.workloads.randomness import derive
 from steepest.workloads.workload import Data, Split
@@ -17,6 +17,7 @@ SHARES = (0.7, 0.15)  # of the examples, to train on and to validate; the rest i
 FROM_TRAINING = 1 / 6  # of the training split, to validate, where only training and test split are given
 LARGEST = 0.5  # of the machine's memory
 REREAD = 8  # examples; a flip with probability ½ stays hidden once in 256 times
+OBJECT = 1000  # bytes that an example takes in Python beside its numbers
 FORMS = "allowed are (inputs, targets), (train, test) or (train, validation, test), each a pair of tensors or a Dataset"
 
 
@@ -34,6 +35,8 @@ def as_data(given: Any) -> Data:
     Raises ValueError for anything else.
     """
     if isinstance(given, Data):
+        for name, split in given.splits.items():
+            _refuse_not_finite(f"the {name} split", split)
         return given
     if isinstance(given, Mapping):
         if set(given) != {"train", "validation", "test"}:
@@ -42,7 +45,7 @@ def as_data(given: Any) -> Data:
     if isinstance(given, Dataset):
         return _split_up(_split("", given))
     if not isinstance(given, tuple | list) or not 2 <= len(given) <= 3:
-        raise ValueError(f"data is {kind(given)}; {FORMS}")
+        raise ValueError(f"data is {kind(given)}; {FORMS}{_of_a_loader(given)}")
     if len(given) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in given):
         return _split_up(_split("", given))
     names = ("training", "validation", "test") if len(given) == 3 else ("training", "test")
@@ -69,18 +72,32 @@ def _parted(split: Split, first: int) -> tuple[Split, Split]:
 def _split(name: str, given: Any) -> Split:
     about = f"the {name} split" if name else "data"
     if isinstance(given, Split):
-        return given
+        return _refuse_not_finite(about, given)
     if isinstance(given, TensorDataset):
         given = given.tensors
     if isinstance(given, Dataset):
         given = _read(about, given)
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise ValueError(f"{about} is {kind(given)}; a split is a pair (inputs, targets) or a Dataset of such pairs")
+        forms = "a split is a pair of tensors or arrays, (inputs, targets), or a Dataset of such pairs"
+        raise ValueError(f"{about} is {kind(given)}; {forms}{_of_a_loader(given)}")
     inputs, targets = (_tensor(about, part) for part in given)
     if not inputs.ndim or not targets.ndim or len(inputs) != len(targets):
         shapes = f"inputs of shape {tuple(inputs.shape)} and targets of shape {tuple(targets.shape)}"
         raise ValueError(f"{about} has {shapes}; both need one row an example")
-    return Split(inputs, targets)
+    return _refuse_not_finite(about, Split(inputs, targets))
+
+
+def _refuse_not_finite(about: str, split: Split) -> Split:
+    for part, tensor in (("inputs", split.inputs), ("targets", split.targets)):
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            row = int((~torch.isfinite(tensor.reshape(len(tensor), -1)).all(dim=1)).nonzero()[0])
+            raise ValueError(f"the {part} of {about} hold NaN or ∞, first in row {row}")
+    return split
+
+
+def _of_a_loader(given: Any) -> str:
+    """The cure for a DataLoader."""
+    return "; give its .dataset: the race makes the batches" if isinstance(given, DataLoader) else ""
 
 
 def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
@@ -94,7 +111,7 @@ def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
         x, y = (_tensor(about, part) for part in item)
         inputs.append(x)
         targets.append(y)
-        size += x.nbytes + y.nbytes
+        size += x.nbytes + y.nbytes + OBJECT
         if size > limit:
             part = f"the first {len(inputs) // 2} that it yields"
             if not isinstance(dataset, IterableDataset):
@@ -105,9 +122,10 @@ def _read(about: str, dataset: Any) -> tuple[Tensor, Tensor]:
             )
     if not inputs:
         raise ValueError(f"{about} has no examples")
-    if len({x.shape for x in inputs}) > 1:
-        shapes = list(dict.fromkeys(tuple(x.shape) for x in inputs))[:2]
-        raise ValueError(f"{about} has inputs of shapes {shapes[0]} and {shapes[1]}; all need the same")
+    for part, tensors in (("inputs", inputs), ("targets", targets)):
+        shapes = list(dict.fromkeys(tuple(x.shape) for x in tensors))[:2]
+        if len(shapes) > 1:
+            raise ValueError(f"{about} has {part} of shapes {shapes[0]} and {shapes[1]}; all need the same")
     if not isinstance(dataset, IterableDataset):
         _tell_what_is_drawn(about, dataset, inputs[:REREAD])
     return torch.stack(inputs), torch.stack(targets)
@@ -135,15 +153,21 @@ def memory() -> int:
 
 def _tensor(about: str, values: Any) -> Tensor:
     try:
-        return torch.as_tensor(values).detach().cpu()
+        found = torch.as_tensor(values).detach().cpu()
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{about} holds {kind(values)}; allowed are tensors, arrays and numbers") from None
+        cure = "; give the Dataset a transform that makes tensors of images" if hasattr(values, "getpixel") else ""
+        raise ValueError(f"{about} holds {kind(values)}; allowed are tensors, arrays and numbers{cure}") from None
+    if found.layout != torch.strided:
+        raise ValueError(f"{about} holds a sparse tensor; give it as .to_dense()")
+    return found
 
 
 def kind(given: Any) -> str:
     """What somebody gave, in words."""
     if isinstance(given, tuple | list):
         return f"a {type(given).__name__} of {len(given)}"
+    if isinstance(given, np.ndarray):
+        return f"an array of {given.dtype}"
     return f"{'an' if type(given).__name__[0] in 'AEIOUaeiou' else 'a'} {type(given).__name__}"
 
 

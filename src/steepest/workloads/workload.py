@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from steepest.workloads.randomness import isolated, reseed
 
@@ -95,6 +96,17 @@ class Workload:
         """The metric in words, after its function: accuracy, minus squared error; "metric" for one without a name."""
         name = getattr(self.metric, "__name__", "").strip("_").replace("_", " ")
         return name if name.replace(" ", "").isalnum() else "metric"
+
+    def model(self, seed: int) -> nn.Module:
+        """The model with the initial weights of this seed; use it inside `isolated`."""
+        reseed(seed, "weights")
+        model = self.build()
+        if not isinstance(model, nn.Module):
+            return model  # told when the workload is checked
+        if any(map(is_lazy, chain(model.parameters(), model.buffers()))):
+            with torch.no_grad():
+                model.eval()(self.data().train[:2].inputs)  # lazy layers make their weights when they first see inputs
+        return model.train()
 
     def batch(self, rows: slice | Tensor, seed: int, step: int) -> Split:
         """Training examples as step `step`, from 0, sees them; equal ones for all who share seed and step.
