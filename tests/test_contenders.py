@@ -1,5 +1,7 @@
 """Contenders as a user asks for them: variants, ranges, TOML files and optimizers from elsewhere."""
 
+import re
+import sys
 from itertools import pairwise
 
 import pytest
@@ -13,9 +15,11 @@ from steepest.study import Contender, plan, race, read
 from steepest.study.asked import asked, contender, from_file, split
 from steepest.study.calls import called_for
 from steepest.trial import Trial, run
-from steepest.trial.alone import backward, first_model
+from steepest.trial.alone import backward, first_model, undisturbed
 from steepest.trial.batches import Batches
+from steepest.trial.course import Record, follow
 from steepest.trial.judge import evaluate
+from steepest.trial.stacked import Stacked
 from steepest.workloads import WORKLOADS
 
 SHORT = {"passes": 1, "rates": 3, "seeds": 2, "jobs": 1}
@@ -112,6 +116,57 @@ def test_a_toml_file_holds_contenders(tmp_path):
     assert [c.name for c in asked([f"{file},sgd"])] == ["adam", "mine", "sgd"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "who.toml holds no contenders"),
+        ('[a]\noptimizer = "adma"', "who.toml, [a]: unknown contender 'adma'; did you mean 'adam'?"),
+        ('[mine]\nlr = "1e-4..1e-1"', "who.toml, [mine]: no optimizer is called so; name one below it"),
+        ("[a]\noptimizer = 3", 'optimizer is 3; write it as text, as in optimizer = "adam"'),
+        ("[torch.optim.AdamW]", 'a name with dots in quotes: ["torch.optim.AdamW"]'),
+        ('[a]\noptimizer = "adam"\nlr = [1e-4, 1e-1]', 'a range is text, as in lr = "1e-4..1e-1"'),
+        ('[""]\noptimizer = "adam"', "the name is empty; give the contender one"),
+        ('[a]\noptimizer = "adam"\nschedule = ["linear"]', "unknown schedule ('linear',)"),
+        ('[a]\noptimizer = "adam"\nlr = 0.1', "[a]: lr = 0.1 leaves nothing to search"),
+        ("[a]\n[a]", "who.toml is no TOML file"),
+    ],
+)
+def test_a_mistake_in_a_toml_file_is_told_with_its_table(text, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("who.toml").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        asked(["who.toml"])
+
+
+def test_a_contender_has_the_name_of_its_table_also_without_settings(tmp_path):
+    file = tmp_path / "who.TOML"
+    file.write_text('[mine]\noptimizer = "adam"\n["my sgd"]\noptimizer = "sgd"\n')
+    assert [(c.name, c.method) for c in asked([str(file)])] == [("mine", "adam"), ("my sgd", "sgd")]
+
+
+def test_an_optimizer_of_the_current_folder_races(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    tmp_path.joinpath("optimizers_of_mine.py").write_text("import torch\nclass Mine(torch.optim.SGD): pass\n")
+    (mine,) = asked(["optimizers_of_mine.Mine"])
+    (trial, *_) = called_for(plan(SMALL, [mine], passes=1), [])
+    assert run(trial).steps > 0
+    tmp_path.joinpath("broken_of_mine.py").write_text("x = 1\n1 / 0\n")
+    with pytest.raises(ValueError, match=r"the import of broken_of_mine failed \(broken_of_mine.py, line 2\): ZeroD"):
+        asked(["broken_of_mine.Mine:weight_decay=0.1"])
+
+
+@pytest.mark.parametrize("name", ["Lion", "ScheduleFreeSGD", "ScheduleFreeAdamW"])
+def test_a_class_of_ours_races_by_its_import_path_in_a_stack(name):
+    trials = called_for(plan(SMALL, [f"steepest.optim.{name}"], passes=2, rates=2), [])
+    with undisturbed():
+        together = follow(Stacked(trials, [1.0] * len(trials)), [Record() for _ in trials])
+    for trial, result in zip(trials, together, strict=True):
+        alone = run(trial)
+        assert result.validation["loss"] == pytest.approx(alone.validation["loss"], rel=1e-4)
+        assert result.curve["train_loss"] == pytest.approx(alone.curve["train_loss"], rel=1e-4)
+
+
 def test_any_torch_optimizer_races_by_its_import_path(tmp_path):
     outcome = race(SMALL, ["torch.optim.AdamW:weight_decay=0.1", "torch.optim.NAdam", "adam"], folder=tmp_path, **SHORT)
     names = {row.name for row in outcome.rows}
@@ -172,14 +227,24 @@ def test_an_optimizer_is_told_when_the_model_is_judged(monkeypatch):
         ("adam:schedule=lienar", "did you mean 'linear'"),
         ("adam:lr=1..0.1", "the lower one first"),
         ("adam:lr=a..b", "write low..high"),
-        ("adam:wd=1e-4..1e-2", "unknown hyperparameter 'wd'"),
+        ("adam:lr=1e-3..inf", "both ends are numbers above 0"),
+        ("adam:lr=0.01", "adam:lr=0.01: lr = 0.01 leaves nothing to search; write lr=low..high"),
+        ("adam:beta1=0.8..0.9", "lr is neither searched nor given; add lr=low..high"),
+        ("torch.optim.AdamW:lr=0.01", "lr = 0.01 leaves nothing to search"),
+        ("adam:beta1=0.8..1.5,lr=0.1", "adam:beta1=0.8..1.5,lr=0.1: Invalid beta parameter at index 0: 1.5"),
+        ("adam:lr=1..2,lr=2..3", "lr is given twice; leave one out"),
+        ("rprop", "unknown contender 'rprop'; write steepest.optim.Rprop"),
+        ("torch.optim.AdamW:nope=1..2,lr=1..2", "unknown hyperparameter 'nope'"),
+        ("who.toml:lr=1..2", "settings of contenders in a file stand in the file"),
+        (".", "'.' is no import path; allowed is one such as torch.optim.AdamW"),
+        ("..x", "'..x' is no import path"),
+        ("adam:wd=1e-4..1e-2,lr=0.1", "unknown hyperparameter 'wd'"),
         ("adam:dialect=kears", "unknown dialect 'kears'"),
         ("adam:batch_size=0", "Invalid batch size: 0"),
         ("torch.optim.Adamm", "is no torch.optim.Optimizer class"),
         ("no_such_module.Adam", "cannot be imported"),
         ("torch.optim.AdamW:nope=3", "cannot race: TypeError"),
         ("torch.optim.LBFGS", "cannot race: its step asks for a closure"),
-        ("torch.optim.LBFGS", "cannot race"),
         ("who.toml", "who.toml cannot be read"),
     ],
 )

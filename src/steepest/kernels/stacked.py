@@ -208,9 +208,12 @@ class _Pass:
 
 
 def _slots(member: Member, parameter: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    initial = member.rule.initial(member.hyperparameters)
-    dtype = state_dtype(parameter.dtype)
-    return tuple(torch.full_like(parameter, initial[slot.symbol], dtype=dtype) for slot in member.rule.slots)
+    theta, dtype = parameter.detach(), state_dtype(parameter.dtype)
+    initial = member.rule.initial(member.hyperparameters, theta)
+    # copies: a slot that starts from θ goes its own way, as does one of a stack that lies expanded
+    return tuple(
+        torch.full_like(theta, 0, dtype=dtype).copy_(torch.as_tensor(initial[s.symbol])) for s in member.rule.slots
+    )
 
 
 def _of(columns: Mapping[str, Any], place: int) -> Constants:

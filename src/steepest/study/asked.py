@@ -7,8 +7,10 @@ torch.optim.AdamW:weight_decay=0.1       any torch.optim.Optimizer class by its 
 """
 
 import inspect
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from steepest.names import unknown
 from steepest.rules import METHODS
 from steepest.schedules import SCHEDULES
 from steepest.study.contenders import CONTENDERS, Contender, followed
+from steepest.trial.alone import foreign
 
 OWN = ("schedule", "batch_size")
 
@@ -38,19 +41,30 @@ def split(texts: Iterable[str]) -> list[str]:
 
 def asked(texts: Iterable[str]) -> list[Contender]:
     """The contenders that texts ask for, in order; a text that ends in .toml names a file of them."""
-    return [c for word in split(texts) for c in (from_file(word) if word.endswith(".toml") else [contender(word)])]
+    return [c for word in split(texts) for c in (from_file(word) if _is_a_file(word) else [contender(word)])]
+
+
+def _is_a_file(word: str) -> bool:
+    return word.lower().endswith(".toml")
 
 
 def contender(text: str) -> Contender:
     """The contender that a text asks for; raises ValueError for one that cannot race."""
     base, _, settings = text.partition(":")
-    given = {}
-    for word in filter(None, settings.split(",")):
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise ValueError(f"{text}: {word!r} is no setting; write name=value or name=low..high")
-        given[name.strip()] = _value(value.strip())
-    return _contender(text, base, given)
+    if _is_a_file(base):
+        raise ValueError(f"{text}: settings of contenders in a file stand in the file; write {base}")
+    given: dict[str, Any] = {}
+    try:
+        for word in filter(None, settings.split(",")):
+            name, equals, value = (part.strip() for part in word.partition("="))
+            if not equals:
+                raise ValueError(f"{word!r} is no setting; write name=value or name=low..high")
+            if name in given:
+                raise ValueError(f"{name} is given twice; leave one out")
+            given[name] = _value(value)
+        return _contender(text if given else base, base, given)
+    except ValueError as error:
+        raise ValueError(f"{text}: {error}" if given or settings else str(error)) from None
 
 
 def from_file(file: Path | str) -> list[Contender]:
@@ -69,10 +83,29 @@ def from_file(file: Path | str) -> list[Contender]:
         raise ValueError(f"{file} is no TOML file: {error}") from None
     if not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise ValueError(f'{file} holds no contenders; each is a table, as in [mine] and below it optimizer = "adam"')
-    return [
-        _contender(name, str(table.pop("optimizer", name)), {k: _value(v) for k, v in table.items()})
-        for name, table in tables.items()
-    ]
+    return [_in_file(str(file), name, table) for name, table in tables.items()]
+
+
+def _in_file(file: str, name: str, table: Mapping[str, Any]) -> Contender:
+    base, given = table.get("optimizer", name), {k: v for k, v in table.items() if k != "optimizer"}
+    try:
+        if not name.strip():
+            raise ValueError("the name is empty; give the contender one")
+        if inner := next((k for k, v in given.items() if isinstance(v, dict)), None):
+            raise ValueError(
+                f'{inner} is a table; a range is written {inner} = "1e-4..1e-1", a name with dots in quotes: '
+                f'["torch.optim.AdamW"]'
+            )
+        if not isinstance(base, str):
+            raise ValueError(f'optimizer is {base!r}; write it as text, as in optimizer = "adam"')
+        if "optimizer" not in table and base not in CONTENDERS and "." not in base:
+            raise ValueError('no optimizer is called so; name one below it, as in optimizer = "adam"')
+        return _contender(name, base, {k: _value(v) for k, v in given.items()})
+    except ValueError as error:
+        ranges = (
+            '; a range is text, as in lr = "1e-4..1e-1"' if any(isinstance(v, list) for v in given.values()) else ""
+        )
+        raise ValueError(f"{file}, [{name}]: {error}{ranges}") from None
 
 
 def _value(text: Any) -> Any:
@@ -103,36 +136,36 @@ def range_of(text: str, low: str, high: str) -> Range:
         ends = Range((float(low), float(high)))
     except ValueError:
         raise ValueError(f"Invalid range {text!r}; write low..high, as in 1e-4..1e-1") from None
-    if not 0 < ends[0] < ends[1]:
-        raise ValueError(f"Invalid range {text!r}; both ends are above 0, the lower one first")
+    if not 0 < ends[0] < ends[1] < math.inf:
+        raise ValueError(f"Invalid range {text!r}; both ends are numbers above 0, the lower one first")
     return ends
 
 
 def _contender(name: str, base: str, given: Mapping[str, Any]) -> Contender:
-    if base in CONTENDERS and not given:
-        return CONTENDERS[base]
-    if base not in CONTENDERS and "." not in base:
-        raise ValueError(unknown("contender", base, CONTENDERS) + "; or an import path such as torch.optim.AdamW")
     known = CONTENDERS.get(base)
+    if known and not given:
+        return replace(known, name=name)
+    if not known and "." not in base:
+        raise ValueError(_unknown(base))
     schedule = given.get("schedule", known.schedule if known else "constant")
-    if schedule not in SCHEDULES:
-        raise ValueError(unknown("schedule", str(schedule), SCHEDULES))
+    if not isinstance(schedule, str) or schedule not in SCHEDULES:
+        raise ValueError(unknown("schedule", schedule, SCHEDULES))
     batch = given.get("batch_size")
     if batch not in (None, "all") and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
-        raise ValueError(f"{name}: Invalid batch size: {batch!r}; allowed is a whole number, 1 or above, or all")
+        raise ValueError(f"Invalid batch size: {batch!r}; allowed is a whole number, 1 or above, or all")
     ranges = {k: v for k, v in given.items() if isinstance(v, Range)}
     rest = {k: v for k, v in given.items() if k not in OWN and k not in ranges}
     method = known.method if known else base
-    facts = _facts(name, method, rest)
-    for searched in ranges:
-        if searched not in facts:
-            raise ValueError(f"{name}: " + unknown("hyperparameter", searched, facts))
+    facts = _facts(method, rest, ranges)
+    tunes = known.tunes if known else "lr"
+    if tunes not in ranges and bool(ranges) != (tunes in rest):
+        raise ValueError(_neither(tunes, rest.get(tunes)))
     fixed = {k: v for k, v in rest.items() if k in facts and method in METHODS}
     return Contender(
         name,
         method,
         schedule,
-        tunes=next(iter(ranges), known.tunes if known else "lr"),
+        tunes=next(iter(ranges), tunes),
         centre=known.centre if known else None,
         whole_pass=batch == "all" or (batch is None and known is not None and known.whole_pass),
         fixed=tuple(fixed.items()),
@@ -142,16 +175,43 @@ def _contender(name: str, base: str, given: Mapping[str, Any]) -> Contender:
     )
 
 
-def _facts(name: str, method: str, given: Mapping[str, Any]) -> Iterable[str]:
-    """The hyperparameters that a contender may search, its other arguments tried."""
-    if method in METHODS:
-        known = followed(method).rule.defaults
-        numbers = {k: v for k, v in given.items() if k in known or k == "momentum"}
-        options = {k: v for k, v in given.items() if k not in numbers}
-        try:
-            return followed(method, tuple(options.items()), tuple(numbers.items())).hyperparameters
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{name}: {error}") from None
-    from steepest.trial.alone import foreign
+def _unknown(base: str) -> str:
+    """Who is not known; a class of `steepest.optim` races by its import path."""
+    from steepest import optim
 
-    return [p for p in inspect.signature(foreign(method)).parameters if p != "params"]
+    classes = {name.lower(): name for name in optim.__all__ if isinstance(getattr(optim, name), type)}
+    if base.lower() in classes and base.lower() not in CONTENDERS:
+        return f"unknown contender {base!r}; write steepest.optim.{classes[base.lower()]}"
+    return unknown("contender", base, CONTENDERS) + "; or an import path such as torch.optim.AdamW"
+
+
+def _neither(tunes: str, value: Any) -> str:
+    """What the contender would search is said to be a number, or is left out beside a range of something else."""
+    if value is None:
+        return f"{tunes} is neither searched nor given; add {tunes}=low..high, or {tunes}=NUMBER to hold it there"
+    return f"{tunes} = {value!r} leaves nothing to search; write {tunes}=low..high, or add the range of something else"
+
+
+def _facts(method: str, given: Mapping[str, Any], ranges: Mapping[str, Range]) -> Iterable[str]:
+    """The hyperparameters that a contender may search, its other arguments and the ends of its ranges tried."""
+    if method not in METHODS:
+        found = [p for p in inspect.signature(foreign(method)).parameters if p != "params"]
+        _refuse_unknown(ranges, found)
+        return found
+    known = followed(method).rule.defaults
+    numbers = {k: v for k, v in given.items() if k in known or k == "momentum"}
+    options = tuple((k, v) for k, v in given.items() if k not in numbers)
+    try:
+        found = followed(method, options, tuple(numbers.items())).hyperparameters
+        _refuse_unknown(ranges, found)
+        for ends in zip(*ranges.values(), strict=True):
+            followed(method, options, tuple({**numbers, **dict(zip(ranges, ends, strict=True))}.items()))
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    return found
+
+
+def _refuse_unknown(ranges: Iterable[str], known: Iterable[str]) -> None:
+    for name in ranges:
+        if name not in known:
+            raise ValueError(unknown("hyperparameter", name, known))
