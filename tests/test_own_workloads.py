@@ -1,5 +1,6 @@
 """A workload of one's own: from a file, from Python, its data in every form, and each likely mistake in one line."""
 
+import json
 import pickle
 import subprocess
 import sys
@@ -336,6 +337,13 @@ def test_the_example_runs_as_it_is_and_is_never_overwritten(tmp_path, capsys, mo
     assert Path("mine.py").read_text() == text
 
 
+def test_the_line_to_go_on_with_can_be_pasted_into_a_shell(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "my model.py"]) == 0
+    assert "steepest race 'my model.py'" in capsys.readouterr().err
+    assert "steepest race 'my model.py'" in Path("my model.py").read_text()
+
+
 def test_a_quadratic_has_the_condition_asked_for():
     model = workload("quadratic:condition=1000,dimensions=20").build()
     eigenvalues = torch.linalg.eigvalsh(model.root.double().T @ model.root.double())
@@ -520,13 +528,28 @@ def test_a_fault_in_the_midst_of_a_race_is_one_line(jobs, when, words, tmp_path,
     assert "KeyError: 'far out'" in last
 
 
-def test_the_processes_that_train_do_not_take_a_file_of_the_folder_for_pythons_own(tmp_path):
+PRINTING = SOUND.replace("lambda: nn", "lambda: print('building') or nn")
+
+
+def test_the_processes_that_train_neither_print_nor_take_a_file_of_the_folder_for_pythons_own(tmp_path):
     runner = tmp_path / "elsewhere" / "run.py"
     runner.parent.mkdir()
     runner.write_text("import sys\nfrom steepest.cli import main\nsys.exit(main(sys.argv[1:]))\n")
-    tmp_path.joinpath("random.py").write_text(SOUND)
+    tmp_path.joinpath("random.py").write_text(PRINTING)
     tmp_path.joinpath("queue.py").write_text("1 / 0")
     options = ["--steps", "1", "--rates", "1", "--seeds", "1", "--jobs", "2", "-o", "sgd,torch.optim.SGD", "--json"]
     command = [sys.executable, str(runner), "race", "random.py", *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr.count("Error")) == (0, 0), done.stderr
+    assert json.loads(done.stdout)["contenders"]
+    assert 0 < done.stderr.count("building") < 20  # while it was tried and decided
+
+
+def test_what_a_workload_prints_is_no_result(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(PRINTING)
+    options = ["--steps", "1", "--rates", "1", "--seeds", "1", "--jobs", "1", "-o", "sgd", "--json"]
+    assert main(["race", "mine.py", *options]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["contenders"]
+    assert "building" in err

@@ -146,6 +146,7 @@ def sequence(first=None, between=None):
 
 
 TAKEN = {
+    "LazyLinear": lambda: sequence(nn.LazyLinear(6)),
     "LayerNorm": lambda: sequence(between=nn.LayerNorm(6)),
     "BatchNorm without statistics": lambda: sequence(between=nn.BatchNorm1d(6, track_running_stats=False)),
     "MultiheadAttention": lambda: Around(Attention(4, 2, batch_first=True)),
@@ -171,7 +172,6 @@ REFUSED = {
     "complex": (Complex, "floating dtype"),
     "frozen": (frozen, "do not train"),
     "idle": (Idle, "do not enter the loss"),
-    "LazyLinear": (lambda: sequence(nn.LazyLinear(6)), "uninitialized parameter"),
 }
 
 

@@ -1,7 +1,8 @@
 """`steepest race`: who trains best, with equal budgets for all."""
 
+import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,7 +110,7 @@ def race(
     names = list(dict.fromkeys(workloads or ["mnist"]))
     log = _tensorboard() if tensorboard else None
     _refuse_contenders(names)
-    with notes_in_one_line():
+    with notes_in_one_line(), _no_results(), progress().status("Reading the data, and trying a few examples …"):
         studies = [plan(name, who, until=until or (), batch_size=batch_size, seed=seed, **given) for name in names]
     called = [study.folder for study in studies]
     if twice := next((s.workload.name for s in studies if called.count(s.folder) > 1), None):
@@ -118,7 +119,7 @@ def race(
     for study in studies:
         folder = out_folder(parent / study.folder if len(studies) > 1 else parent)
         with _telling_how_to_go_on(folder):
-            with _watching() as watch:
+            with _watching() as watch, _no_results():
                 outcome = carry_out(study, folder, jobs, _both(watch, log, folder))
             found[study.workload.name] = {"contenders": [row.columns for row in outcome.rows]}
             page = report.write(folder)
@@ -164,6 +165,11 @@ def _telling_how_to_go_on(folder: Path) -> AbstractContextManager[None]:
     from steepest.cli.race_ending import telling_how_to_go_on
 
     return telling_how_to_go_on(folder)
+
+
+def _no_results() -> AbstractContextManager[Any]:
+    """What a user's functions print inside is no result: it goes to stderr."""
+    return redirect_stdout(sys.stderr)
 
 
 def _watching() -> AbstractContextManager[Any]:

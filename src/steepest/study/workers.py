@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -160,7 +161,11 @@ def _state_of(unit: str, states: Path) -> Path:
 
 
 def _depend_on(parent: int) -> None:
-    """A worker leaves requests to end to its parent, and ends when the parent is gone, however it went."""
+    """A worker leaves requests to end to its parent, and ends when the parent is gone, however it went.
+
+    What a user's functions print there, at each step of each run, is not shown.
+    """
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     for each in ENDING:
         signal.signal(each, signal.SIG_IGN)
     threading.Thread(target=_end_without, args=(parent,), daemon=True).start()

@@ -59,6 +59,8 @@ def workload(
     >>> len(line.data().train)
     140
 
+    What the functions print is seen while they are tried, and of the runs with one process, `--jobs 1`.
+
     Raises ValueError for anything that cannot be one, when it is first used.
     """
     if isinstance(model, nn.Module):
