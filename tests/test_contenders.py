@@ -2,10 +2,12 @@
 
 import re
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 
 from small import SMALL
 from steepest import report
@@ -256,6 +258,13 @@ def test_a_contender_that_cannot_race_is_told_in_one_line(text, words, capsys, m
     assert out == ""
     assert len(err.splitlines()) == 1
     assert words in err
+
+
+def test_an_optimizer_is_tried_on_the_weights_that_it_will_train():
+    matrices = replace(SMALL, build=lambda: nn.Linear(4, 3, bias=False))
+    assert plan(matrices, ["torch.optim.Muon"]).contenders[0].method == "torch.optim.Muon"
+    with pytest.raises(ValueError, match="torch.optim.Muon cannot race: Muon only supports 2D parameters"):
+        plan(SMALL, ["torch.optim.Muon"])
 
 
 def test_two_contenders_need_two_names():

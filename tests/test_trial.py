@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -304,23 +305,26 @@ def test_a_model_that_cannot_be_judged_any_more_has_diverged():
 # -------------------------------------------------------------------------------------------------- stopping criteria
 
 
-def counting_from(first_nan: int):
-    calls = iter(range(10_000))
-    return lambda outputs, targets: outputs.sum() * 0 + (math.nan if next(calls) >= first_nan else 0.5)
+def no_number_at(calls):
+    """A metric that is NaN at these calls, counted from 0, which is the one before the first step."""
+    number = count()
+    return lambda outputs, targets: outputs.sum() * 0 + (math.nan if next(number) in calls else 0.5)
 
 
-@pytest.mark.parametrize(("first_nan", "stopped_by"), [(1, "diverged"), (4, "passes=3")])
-def test_a_metric_that_is_no_number_any_more_has_diverged(first_nan, stopped_by):
+@pytest.mark.parametrize(("calls", "stopped_by"), [([1], "diverged"), ([4], "passes=3"), ([5], "passes=3")])
+def test_a_metric_that_is_no_number_any_more_has_diverged(calls, stopped_by):
     """It ends the run after its pass; one that is none only in the end counts as its start too."""
-    what = replace(SMALL, metric=counting_from(first_nan))
-    result = run(replace(ADAM, workload=what))
+    result = run(replace(ADAM, workload=replace(SMALL, metric=no_number_at(calls))))
     assert result.diverged
     assert result.stopped_by == stopped_by
+    assert result.val_acc == 0.5
 
 
 def test_a_metric_that_is_no_number_at_first_is_told():
     with pytest.raises(ValueError, match="the metric of the validation split before the first step is nan"):
-        run(replace(ADAM, workload=replace(SMALL, metric=counting_from(0))))
+        run(replace(ADAM, workload=replace(SMALL, metric=no_number_at([0]))))
+    with pytest.raises(ValueError, match="the metric of the train split before the first step is nan"):
+        run(replace(ADAM, workload=replace(SMALL, metric=no_number_at([4, 6]))))
 
 
 class TwoOutputs(nn.Linear):

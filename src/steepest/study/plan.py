@@ -22,7 +22,7 @@ from steepest.trial.products import BFLOAT16, FLOAT32, PRODUCTS, tell_if_slow
 from steepest.trial.specification import CONFIRM, FINAL, TUNE
 from steepest.workloads import Workload, workload
 from steepest.workloads.checking import check
-from steepest.workloads.randomness import derive
+from steepest.workloads.randomness import derive, isolated
 
 RATES, SEEDS = 9, 5
 
@@ -147,7 +147,7 @@ def plan(
     names = [c.name for c in rows]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"two different contenders are called {twice!r}; each needs a name of its own")
-    _try_optimizers(rows)
+    _try_optimizers(rows, chosen)
     ends = budget.ends(chosen, until, passes=passes, steps=steps, seconds=seconds)
     if batch_size is not None:
         _refuse_batch(batch_size, chosen)
@@ -158,20 +158,22 @@ def plan(
     return study
 
 
-def _try_optimizers(rows: Iterable[Contender]) -> None:
+def _try_optimizers(rows: Iterable[Contender], what: Workload) -> None:
     """Make each optimizer that comes from elsewhere once, and take a step: what it does not take is told in advance."""
     for c in rows:
         if c.rule:
             continue
-        weight = torch.nn.Parameter(torch.zeros(2))
+        with isolated():
+            weights = [torch.nn.Parameter(torch.zeros_like(weight)) for weight in what.build().parameters()]
         try:
-            optimizer = foreign(c.method)([weight], **c.hyperparameters(c.value(0)), **dict(c.options))
+            optimizer = foreign(c.method)(weights, **c.hyperparameters(c.value(0)), **dict(c.options))
             if callable(mode := getattr(optimizer, "train", None)):
                 mode()
             closure = inspect.signature(optimizer.step).parameters.get("closure")
             if closure and closure.default is closure.empty:
                 raise ValueError("its step asks for a closure, and here optimizers are given gradients")
-            weight.grad = torch.zeros(2)
+            for weight in weights:
+                weight.grad = torch.zeros_like(weight)
             optimizer.step()
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             said = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"

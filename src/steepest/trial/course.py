@@ -83,11 +83,7 @@ def follow(training: Training, records: Sequence[Record], save: Callable[[], Non
     members = range(len(records))
     batches, data = training.batches, training.trials[0].workload.data()
     if not training.steps:
-        for record, first in zip(records, training.at_the_start(data.validation), strict=True):
-            if not math.isfinite(first[1]):
-                raise ValueError(
-                    f"the metric of the validation split before the first step is {first[1]:g}; it must be finite"
-                )
+        for record, first in zip(records, _at_the_start(training, "validation", data.validation), strict=True):
             record.validated(0.0, first)
     running = [i for i in members if not records[i].steps]
     for stretch in batches.stretches(training.steps) if running else ():
@@ -106,6 +102,14 @@ def follow(training: Training, records: Sequence[Record], save: Callable[[], Non
             training.freeze(ended)
         save()
     return _results(training, records)
+
+
+def _at_the_start(training: Training, name: str, split: Split) -> list[Judgement]:
+    found = training.at_the_start(split)
+    for _, metric in found:
+        if not math.isfinite(metric):
+            raise ValueError(f"the metric of the {name} split before the first step is {metric:g}; it must be finite")
+    return found
 
 
 def _advance(training: Training, stretch: Sequence[Batch], records: Sequence[Record], running: Sequence[int]) -> None:
@@ -161,7 +165,7 @@ def _results(training: Training, records: Sequence[Record]) -> list[Result]:
     }
     fine = [i for i in fine if all(math.isfinite(of[i][1]) for of in judged.values())]
     any_diverged = len(fine) < len(records)
-    start = {name: training.at_the_start(split) for name, split in splits.items()} if any_diverged else {}
+    start = {name: _at_the_start(training, name, split) for name, split in splits.items()} if any_diverged else {}
     results = []
     for i, record in enumerate(records):
         diverged = i not in fine

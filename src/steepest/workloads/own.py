@@ -54,6 +54,7 @@ def workload(
     targets      values of the metric on the validation split whose time is of interest
     name, title  as the folder and people call it
 
+    >>> import torch
     >>> x = torch.linspace(-1, 1, 200).reshape(-1, 1)
     >>> line = workload(lambda: nn.Linear(1, 1), (x, 3 * x), loss=nn.functional.mse_loss, batch_size=10)
     >>> len(line.data().train)
