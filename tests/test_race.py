@@ -233,18 +233,18 @@ def test_time_left_counts_the_final_runs_that_are_not_planned_yet_and_what_is_un
     status = Status(study, Journal(), called_for(study, []))
     clock.look(status)
     assert str(clock) == "0:00"
-    # four runs of 4 passes in a stack that is half done; to come: 2 passes each, three runs of 4 and three of 5 passes
+    # four runs of 3 passes in a stack that is half done; then 1.5 passes each, three runs of 3 and three of 5
     stack = Unit(tuple(status.trials), "stacked", "")
     Journal.decisions = [stack.description]
     state = tmp_path / "states" / f"{stack.key}.share"
     state.parent.mkdir()
     state.write_text("0.5000", encoding="ascii")
     now[0] = 8.0
-    assert str(clock) == "0:08, about 0:35 left"
+    assert str(clock) == "0:08, about 0:40 left"
     now[0] = 16.0
     Journal.keys = {trial.key for trial in status.trials}
     clock.look(status)
-    assert str(clock) == "0:16, about 0:27 left"
+    assert str(clock) == "0:16, about 0:32 left"
 
 
 def test_list_names_everything_that_the_commands_take(capsys):

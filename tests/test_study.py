@@ -174,7 +174,7 @@ def test_a_single_value_is_nothing_to_choose_from():
 def test_every_contender_has_the_same_budget_and_batch():
     study = plan(SMALL, DEFAULT, passes=5, batch_size=6)
     trials = called_for(study, [])
-    assert {tuple(map(str, t.until)) for t in trials} == {("passes=4",)}
+    assert {tuple(map(str, t.until)) for t in trials} == {("passes=3",)}
     assert {t.batch_size for t in trials} == {None, 6}
     assert {t.contender for t in trials if t.batch_size is None} == {"gd"}
 
@@ -182,9 +182,9 @@ def test_every_contender_has_the_same_budget_and_batch():
 @pytest.mark.parametrize(
     ("until", "tuning", "final"),
     [
-        ([], ["passes=8"], ["passes=10"]),
-        (["loss=0.1"], ["passes=8", "loss=0.1"], ["passes=10", "loss=0.1"]),
-        (["steps=1000"], ["steps=800"], ["steps=1000"]),
+        ([], ["passes=5"], ["passes=10"]),
+        (["loss=0.1"], ["passes=5", "loss=0.1"], ["passes=10", "loss=0.1"]),
+        (["steps=1000"], ["steps=500"], ["steps=1000"]),
         (["passes=0.5"], ["passes=0.5"], ["passes=0.5"]),
     ],
 )

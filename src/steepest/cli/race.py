@@ -45,7 +45,7 @@ def race(
     passes: Annotated[
         float | None,
         typer.Option(
-            help="Passes over the data in a final run; a tuning run has 0.8 of them, rounded up.",
+            help="Passes over the data in a final run; a tuning run has 0.5 of them, rounded up.",
             show_default="the workload's own, or 10",
         ),
     ] = None,

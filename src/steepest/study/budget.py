@@ -15,7 +15,7 @@ from steepest.trial import Trial, seconds_a_step
 from steepest.workloads import Workload
 
 PASSES = 10
-TUNING_SHARE = 0.8  # of a final run's budget
+TUNING_SHARE = 0.5  # of a final run's budget
 ROUNDS = 5  # of timing
 
 

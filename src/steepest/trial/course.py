@@ -156,9 +156,7 @@ def _append(columns: Columns, *row: float) -> None:
 
 def _results(training: Training, records: Sequence[Record]) -> list[Result]:
     trials, data = training.trials, training.trials[0].workload.data()
-    splits = {"train": data.train, "validation": data.validation}
-    if trials[0].final:
-        splits["test"] = data.test
+    splits = {"train": data.train, **({"test": data.test} if trials[0].final else {})}
     fine = [i for i, record in enumerate(records) if record.stopped_by != DIVERGED]
     judged = {
         name: dict(zip(fine, training.evaluate(split, fine), strict=True)) for name, split in splits.items() if fine
@@ -170,13 +168,14 @@ def _results(training: Training, records: Sequence[Record]) -> list[Result]:
     for i, record in enumerate(records):
         diverged = i not in fine
         of = {name: each[i] for name, each in (start if diverged else judged).items()}
+        validated = {name: column[0 if diverged else -1] for name, column in record.validation.items()}
         results.append(
             Result(
                 curve=record.curve,
                 validation=record.validation,
                 train_loss=of["train"][0],
-                val_acc=of["validation"][1],
-                val_loss=of["validation"][0],
+                val_acc=validated["accuracy"],
+                val_loss=validated["loss"],
                 test_acc=of["test"][1] if "test" in of else None,
                 steps=record.steps,
                 ms_per_step=1000 * record.curve["seconds"][-1] / record.steps,
