@@ -65,7 +65,7 @@ def race(
     folder      where the journal lies; `steepest-race-NAME` unless given
     until       stopping criteria of the final runs, such as "loss=0.1"; the first one met ends a run
     passes      the budget of a final run: passes over the data, or `steps`, or `seconds` of training, the first one met
-                if several are given; the workload's own budget, or 10 passes, unless given; a tuning run has half of it
+                if several are given; the workload's own budget, or 10 passes, unless given; a tuning run has 0.5 of it
     rates       values that each contender tries; more for all when the best of one lies at the end of its grid
     seeds       final runs of each
     batch_size  examples a step, 1 to all; the workload's own unless given
