@@ -6,7 +6,7 @@ Microseconds a step and model, all contenders in turn within one run, on one cor
 
     plain     a loop in PyTorch for each model by itself, torch's fused optimizers where there are some
     stacked   steepest: one program for all members, eight rules in one stack
-    bfloat16  the same with products="bfloat16"
+    bfloat16  the same with products="bfloat16" (if the processor has such products)
     jax       JAX with optax, vmapped over as many members of the same rules and scanned over the steps (if installed)
     limit     the matrix products alone, by the faster library, and a copy of as many bytes as the rules read and write
 
@@ -46,7 +46,7 @@ from steepest.study.workers import results
 from steepest.trial import Trial
 from steepest.trial.batches import Batches
 from steepest.trial.judge import pieces
-from steepest.trial.products import fastest_products
+from steepest.trial.products import SLOW, fastest_products, times_as_long
 from steepest.trial.specification import PHASES
 from steepest.trial.stacked import Stacked
 from steepest.workloads import WORKLOADS, Workload, accuracy
@@ -291,7 +291,7 @@ def show_steps(name, members, repeats):
     ways = {
         "plain": plain(name),
         "stacked": stacked(name, members),
-        "bfloat16": stacked(name, members, "bfloat16"),
+        "bfloat16": None if times_as_long() > SLOW else stacked(name, members, "bfloat16"),
         "jax": jax_scan(name, members),
         "limit": limit(name, members),
     }
@@ -317,7 +317,7 @@ def show_whole(name, limit_us, part):
     ways = {
         "plain": before,
         "stacked": whole_stacked(name, part),
-        "bfloat16": whole_stacked(name, part, "bfloat16"),
+        "bfloat16": None if times_as_long() > SLOW else whole_stacked(name, part, "bfloat16"),
         "jax": whole_jax(name, part),
     }
     ways["plain"] = tuple(np.mean([before, whole_plain(name, part)], axis=0))

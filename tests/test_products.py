@@ -60,7 +60,7 @@ def test_without_onednn_nothing_changes(monkeypatch):
 
 @pytest.mark.parametrize(("ratio", "told"), [(0.5, []), (1.2, []), (12.34, ["take 12.3 times as long as in float32"])])
 def test_who_asks_for_rounding_where_it_is_slower_is_told(monkeypatch, ratio, told):
-    monkeypatch.setattr(products, "_times_as_long", lambda: ratio)
+    monkeypatch.setattr(products, "times_as_long", lambda: ratio)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         plan(SMALL, ["sgd"], products="bfloat16")
@@ -70,5 +70,5 @@ def test_who_asks_for_rounding_where_it_is_slower_is_told(monkeypatch, ratio, to
 
 
 def test_the_ratio_is_measured():
-    products._times_as_long.cache_clear()
-    assert 1e-3 < products._times_as_long() < 1e3
+    products.times_as_long.cache_clear()
+    assert 1e-3 < products.times_as_long() < 1e3

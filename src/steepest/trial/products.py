@@ -29,7 +29,7 @@ class SlowProducts(UserWarning):
 
 def tell_if_slow() -> None:
     """Warns where products in bfloat16 take longer than those in float32, as on processors that have none."""
-    if (ratio := _times_as_long()) > SLOW:
+    if (ratio := times_as_long()) > SLOW:
         warnings.warn(
             f"matrix products in bfloat16 take {ratio:.1f} times as long as in float32 on this processor; "
             "with float32, which is the default, the race would be faster",
@@ -39,7 +39,8 @@ def tell_if_slow() -> None:
 
 
 @cache
-def _times_as_long() -> float:
+def times_as_long() -> float:
+    """How many times as long a product in bfloat16 takes as one in float32, measured once."""
     times = {dtype: [_seconds(dtype) for _ in range(MEASURED)] for dtype in (torch.float32, torch.bfloat16)}
     return min(times[torch.bfloat16]) / min(times[torch.float32])
 
