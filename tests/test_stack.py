@@ -283,6 +283,24 @@ def test_models_are_judged_without_rounding(way, build):
     assert first == second
 
 
+def hidden():
+    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+
+
+@pytest.mark.parametrize("batch_size", [8, None])
+@pytest.mark.parametrize("products", ["float32", "bfloat16"])
+def test_layers_of_several_seeds_go_through_one_loss_with_the_bits_of_each(monkeypatch, products, batch_size):
+    monkeypatch.setattr("steepest.trial.judge.pieces.__defaults__", (7,))  # so that pieces are added up, too
+    one = trials_on(replace(SMALL, build=hidden), "steps=6", batch_size, ["sgd", "adam"], products=products)
+    another = [replace(trial, seed=8) for trial in one[:3]]
+    with undisturbed():
+        (part,) = Stacked([*one, *another], [1.0] * 7).parts
+    assert part.of_seed == [slice(0, 4), slice(4, 7)]
+    found = [numbers(result) for result in together([*one, *another])]
+    assert found == [numbers(result) for result in [*together(one), *together(another)]]
+    assert found[0] != found[4]
+
+
 def test_rounded_pieces_of_a_large_batch_add_up(monkeypatch):
     trials = trials_on(replace(SMALL, build=flat), batch_size=None, methods=["sgd"], products="bfloat16")
 
