@@ -70,7 +70,7 @@ PLAIN = {
 ARRAYS = (3, 3, 5, 6, 5, 5, 7, 7)  # read or written by each rule in a step
 STEPS_OF_A_SCAN = 10
 # of a tuning run, and of a final one
-PASSES = {"softmax": (10 * TUNING_SHARE, 10), "network": (2, 2.5), "tanh": (1, 1.25)}
+PASSES = {"softmax": (10 * TUNING_SHARE, 10), "network": (1.25, 2.5), "tanh": (0.625, 1.25)}
 TUNED, SEEDS = 9, 5
 PLAIN_STEPS = 500  # of each method, from which the time of the loop is reckoned, twice
 CORES = joblib.cpu_count()
