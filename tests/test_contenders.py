@@ -263,6 +263,8 @@ def test_a_contender_that_cannot_race_is_told_in_one_line(text, words, capsys, m
 def test_an_optimizer_is_tried_on_the_weights_that_it_will_train():
     matrices = replace(SMALL, build=lambda: nn.Linear(4, 3, bias=False))
     assert plan(matrices, ["torch.optim.Muon"]).contenders[0].method == "torch.optim.Muon"
+    lazy = replace(SMALL, build=lambda: nn.LazyLinear(3, bias=False))
+    assert plan(lazy, ["torch.optim.Muon"]).contenders == plan(matrices, ["torch.optim.Muon"]).contenders
     with pytest.raises(ValueError, match="torch.optim.Muon cannot race: Muon only supports 2D parameters"):
         plan(SMALL, ["torch.optim.Muon"])
 

@@ -10,7 +10,7 @@ from typing import Any
 from steepest.study.journal import FORMAT
 from steepest.study.plan import Study
 from steepest.trial.judge import evaluate
-from steepest.workloads.randomness import derive, isolated, reseed
+from steepest.workloads.randomness import derive, isolated
 
 RUNGS = range(1, 6)
 
@@ -46,8 +46,7 @@ def ladder(study: Study) -> list[float]:
     A metric below 0, such as minus a loss, is to shrink by halves; any other is to come closer to 1 by halves.
     """
     with isolated():
-        reseed(derive(study.seed, "tuning"), "weights")
-        model = study.workload.build().eval()
+        model = study.workload.model(derive(study.seed, "tuning")).eval()
     _, start = evaluate(model, study.workload, study.workload.data().validation)
     end = 0.0 if start < 0 else 1.0
     return [float(f"{end + (start - end) / 2**n:.3g}") for n in RUNGS] if start < 1 else []

@@ -160,11 +160,13 @@ def plan(
 
 def _try_optimizers(rows: Iterable[Contender], what: Workload) -> None:
     """Make each optimizer that comes from elsewhere once, and take a step: what it does not take is told in advance."""
-    for c in rows:
-        if c.rule:
-            continue
-        with isolated():
-            weights = [torch.nn.Parameter(torch.zeros_like(weight)) for weight in what.build().parameters()]
+    foreigners = [c for c in rows if not c.rule]
+    if not foreigners:
+        return
+    with isolated():
+        shapes = [p.detach() for p in what.model(0).parameters()]
+    for c in foreigners:
+        weights = [torch.nn.Parameter(torch.zeros_like(shape)) for shape in shapes]
         try:
             optimizer = foreign(c.method)(weights, **c.hyperparameters(c.value(0)), **dict(c.options))
             if callable(mode := getattr(optimizer, "train", None)):

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from steepest.kernels.stacked import NotStackable, StackedStep
-from steepest.trial.alone import Alone, backward, undisturbed
+from steepest.trial.alone import Alone, backward, first_model, undisturbed
 from steepest.trial.gradients import ClassFirst, route
 from steepest.trial.judge import CHUNK
 from steepest.trial.products import BFLOAT16, FLOAT32
@@ -142,7 +142,7 @@ def _available_memory() -> int:
 
 def _bytes_a_member(trial: Trial) -> int:
     """What a member of a stack takes, roughly: copies of its weights, and what its layers put out for a chunk."""
-    model, outputs = trial.workload.build(), []
+    model, outputs = first_model(trial), []
     for layer in model.modules():
         layer.register_forward_hook(lambda _layer, _inputs, y: outputs.append(_bytes(y)))
     with torch.no_grad():
